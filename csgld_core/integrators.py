@@ -1,0 +1,114 @@
+"""One step of Langevin dynamics under a force F = multiplier * grad U, at temperature tau.
+
+- Euler:               x <- x - eps F + sqrt(2 tau eps) xi_k
+- Leimkuhler-Matthews: x <- x - eps F + sqrt(2 tau eps) (xi_k + xi_{k+1}) / 2
+- BAOAB, step h:       v <- v - h/2 F;  x <- x + h/2 v;
+                       v <- e^(-gamma h) v + sqrt(tau (1 - e^(-2 gamma h))) xi;
+                       x <- x + h/2 v;  new F;  v <- v - h/2 F
+
+(Leimkuhler & Matthews 2013.) A step is `move`, a new force, then `finish`: one gradient each.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from .compiled import LOOP
+
+EULER, LEIMKUHLER_MATTHEWS, BAOAB = 0, 1, 2
+INTEGRATORS = {"euler": EULER, "leimkuhler_matthews": LEIMKUHLER_MATTHEWS, "baoab": BAOAB}
+
+NO_WALLS, REFLECT, REJECT = 0, 1, 2
+WALLS = {"reflect": REFLECT, "reject": REJECT}
+
+
+class Walkers(NamedTuple):
+    """The moving state of w walkers."""
+
+    position: np.ndarray  # (w, dim)
+    velocity: np.ndarray  # (w, dim), for BAOAB
+    noise: np.ndarray  # (w, dim), the normals that Leimkuhler-Matthews uses once more
+    force: np.ndarray  # (w, dim), multiplier * gradient
+    energy: np.ndarray  # (w,), the estimate that the sampler uses
+    exact_energy: np.ndarray  # (w,), without the target's noise
+    multiplier: np.ndarray  # (w,)
+    step_size: np.ndarray  # (w,), the peak if cyclical
+    temperature: np.ndarray  # (w,)
+
+
+class Dynamics(NamedTuple):
+    """Integrator and domain of one run."""
+
+    integrator: int
+    friction: float
+    walls: int
+    box: np.ndarray  # (2, dim)
+
+
+@njit(**LOOP)
+def move(walkers, w, dynamics, step_size, generator):
+    """Move walker w under its present force; False if it overshot a wall by more than the box."""
+    position, force = walkers.position, walkers.force
+    temperature = walkers.temperature[w]
+    dim = position.shape[1]
+    if dynamics.integrator == BAOAB:
+        velocity = walkers.velocity
+        keep = math.exp(-dynamics.friction * step_size)
+        kick = math.sqrt(temperature * (1.0 - keep * keep))
+        half = 0.5 * step_size
+        for i in range(dim):
+            velocity[w, i] -= half * force[w, i]
+            position[w, i] += half * velocity[w, i]
+        inside = reflect(walkers, w, dynamics)
+        for i in range(dim):
+            velocity[w, i] = keep * velocity[w, i] + kick * generator.standard_normal()
+            position[w, i] += half * velocity[w, i]
+        return reflect(walkers, w, dynamics) and inside
+    kick = math.sqrt(2.0 * temperature * step_size)
+    if dynamics.integrator == EULER:
+        for i in range(dim):
+            position[w, i] += kick * generator.standard_normal() - step_size * force[w, i]
+    else:
+        noise = walkers.noise
+        for i in range(dim):
+            fresh = generator.standard_normal()
+            position[w, i] += 0.5 * kick * (noise[w, i] + fresh) - step_size * force[w, i]
+            noise[w, i] = fresh
+    return reflect(walkers, w, dynamics)
+
+
+@njit(**LOOP)
+def finish(walkers, w, dynamics, step_size):
+    """What is left of the step once the new force is known."""
+    if dynamics.integrator == BAOAB:
+        for i in range(walkers.velocity.shape[1]):
+            walkers.velocity[w, i] -= 0.5 * step_size * walkers.force[w, i]
+
+
+@njit(**LOOP)
+def reflect(walkers, w, dynamics):
+    """Mirror walker w at the walls it crossed; False if it overshot by more than the box."""
+    if dynamics.walls != REFLECT:
+        return True
+    position, velocity, box = walkers.position, walkers.velocity, dynamics.box
+    for i in range(position.shape[1]):
+        x, low, high = position[w, i], box[0, i], box[1, i]
+        if x < low or x > high:
+            x = 2.0 * low - x if x < low else 2.0 * high - x
+            if not low <= x <= high:
+                return False
+            position[w, i] = x
+            velocity[w, i] = -velocity[w, i]
+    return True
+
+
+@njit(**LOOP)
+def outside(walkers, w, box):
+    """Whether walker w is outside the box."""
+    for i in range(walkers.position.shape[1]):
+        x = walkers.position[w, i]
+        if x < box[0, i] or x > box[1, i]:
+            return True
+    return False

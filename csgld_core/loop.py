@@ -1,0 +1,207 @@
+"""The one loop of all samplers: an integrator x a strategy.
+
+Strategies: plain, cyclical step size, swaps between two temperatures, contour multiplier. One walker
+moves, but for replica exchange, where a cold and a hot one do.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import float64, int64, njit, types, typeof
+
+from .compiled import LOOP
+from .energy_pdf import Contour, EnergyPdf, learn, log_weight_at, multiplier_at
+from .integrators import REJECT, Dynamics, Walkers, finish, move, outside
+from .targets import CALLBACK, GENERATOR
+
+PLAIN, CYCLICAL, SWAPS, CONTOUR = 0, 1, 2, 3
+
+# What a chain counts.
+STEP, NEXT_DRAW, DRAWN, CLAMPED, SWAPPED, SNAPSHOTS = 0, 1, 2, 3, 4, 5
+COUNTERS = 6
+
+# One move may not climb further than this many widths of the whole energy partition.
+RUNAWAY = 10.0
+
+
+class Strategy(NamedTuple):
+    """What the walkers do besides plain Langevin dynamics."""
+
+    kind: int
+    noise: float  # standard deviation on the energy and on each gradient component
+    cycle: int  # steps of a cycle
+    sampling_from: float  # part of a cycle after which draws are kept
+    swap_rate: float
+    swap_variance: float
+    capped_swaps: bool  # min(1, S) rather than the published S
+
+
+class Draws(NamedTuple):
+    """Where the loop writes, every `thin` steps."""
+
+    thin: int
+    steps: np.ndarray  # (n,) number of steps done at the draw
+    positions: np.ndarray  # (n, dim)
+    energies: np.ndarray  # (n,)
+    exact_energies: np.ndarray  # (n,)
+    multipliers: np.ndarray  # (n,)
+    log_weights: np.ndarray  # (n,)
+    snapshot_steps: np.ndarray  # (s,) when to copy the energy PDF
+    snapshots: np.ndarray  # (s, coarse cells)
+    cells_per_snapshot_cell: int
+
+
+@njit(**LOOP)
+def swap(walkers, strategy, generator):
+    """Exchange the cold and the hot walker with probability a min(1, S) (Deng et al. 2020).
+
+    S = exp(delta (U_cold - U_hot - delta sigma^2)), delta = 1 / tau_cold - 1 / tau_hot.
+    """
+    energy, velocity = walkers.energy, walkers.velocity
+    cold, hot = walkers.temperature
+    delta = 1.0 / cold - 1.0 / hot
+    log_s = delta * (energy[0] - energy[1] - delta * strategy.swap_variance)
+    if strategy.capped_swaps:
+        log_s = min(log_s, 0.0)
+    if generator.random() >= strategy.swap_rate * math.exp(log_s):
+        return 0
+    for i in range(velocity.shape[1]):
+        for state in (walkers.position, velocity, walkers.noise, walkers.force):
+            state[0, i], state[1, i] = state[1, i], state[0, i]
+        velocity[0, i] *= math.sqrt(cold / hot)
+        velocity[1, i] *= math.sqrt(hot / cold)
+    for state in (energy, walkers.exact_energy):
+        state[0], state[1] = state[1], state[0]
+    return 1
+
+
+@njit(**LOOP)
+def record(walkers, strategy, contour, pdf, draws, n, step):
+    """Write the first walker down as draw n."""
+    draws.steps[n] = step + 1
+    for i in range(walkers.position.shape[1]):
+        draws.positions[n, i] = walkers.position[0, i]
+    draws.energies[n] = walkers.energy[0]
+    draws.exact_energies[n] = walkers.exact_energy[0]
+    draws.multipliers[n] = walkers.multiplier[0]
+    draws.log_weights[n] = 0.0
+    if strategy.kind == CONTOUR:
+        draws.log_weights[n] = log_weight_at(pdf, contour, walkers.energy[0])
+
+
+@njit(**LOOP)
+def snapshot(pdf, draws, n):
+    """Copy the energy PDF, coarsened, as snapshot n."""
+    for coarse in range(draws.snapshots.shape[1]):
+        draws.snapshots[n, coarse] = 0.0
+    for cell in range(pdf.mass.size):
+        coarse = cell // draws.cells_per_snapshot_cell
+        draws.snapshots[n, coarse] += pdf.mass[cell] / pdf.total[0]
+
+
+@njit(**LOOP)
+def evaluate(callback, data, generator, walkers, w, strategy, position, gradient):
+    """Exact energy, energy estimate and gradient estimate at walker w."""
+    dim = position.size
+    for i in range(dim):
+        position[i] = walkers.position[w, i]
+    energy = callback(position, gradient, data, generator)
+    walkers.exact_energy[w] = energy
+    if strategy.noise > 0.0:
+        energy += strategy.noise * generator.standard_normal()
+        for i in range(dim):
+            gradient[i] += strategy.noise * generator.standard_normal()
+    walkers.energy[w] = energy
+
+
+@njit(**LOOP)
+def steer(walkers, w, gradient):
+    """The force on walker w: multiplier times gradient."""
+    for i in range(gradient.size):
+        walkers.force[w, i] = walkers.multiplier[w] * gradient[i]
+
+
+def _type(named_tuple, **fields):
+    """Numba's type of a named tuple; `fields` are the types of arrays other than float vectors."""
+    scalars = {float: float64, int: int64, bool: types.boolean, np.ndarray: float64[::1]}
+    annotated = named_tuple.__annotations__.items()
+    kinds = [fields.get(name) or scalars[kind] for name, kind in annotated]
+    if len(set(kinds)) == 1:
+        return types.NamedUniTuple(kinds[0], len(kinds), named_tuple)
+    return types.NamedTuple(kinds, named_tuple)
+
+
+_VECTOR, _MATRIX, _NUMBERS = float64[::1], float64[:, ::1], int64[::1]
+_SIGNATURE = int64(
+    CALLBACK,
+    _MATRIX,
+    GENERATOR,
+    _type(Walkers, position=_MATRIX, velocity=_MATRIX, noise=_MATRIX, force=_MATRIX),
+    _type(Dynamics, box=_MATRIX),
+    _type(Strategy),
+    _type(Contour),
+    _type(EnergyPdf),
+    _type(Draws, steps=_NUMBERS, positions=_MATRIX, snapshot_steps=_NUMBERS, snapshots=_MATRIX),
+    _NUMBERS,
+    types.UniTuple(_VECTOR, 3),
+    int64,
+)
+
+
+@njit(_SIGNATURE, **LOOP)
+def advance(
+    callback, data, generator, walkers, dynamics, strategy, contour, pdf, draws, counters, scratch, stop
+):
+    """Advance one chain to step `stop`; 0, or 1 + the number of the walker that diverged."""
+    position, gradient, origin = scratch
+    if counters[STEP] < 0:  # the first force, before any move
+        for w in range(walkers.energy.size):
+            evaluate(callback, data, generator, walkers, w, strategy, position, gradient)
+            if strategy.kind == CONTOUR:
+                walkers.multiplier[w] = multiplier_at(pdf, contour, walkers.energy[w])
+            steer(walkers, w, gradient)
+        counters[STEP] = 0
+    for step in range(counters[STEP], stop):
+        phase, decay = 0.0, 1.0
+        if strategy.kind == CYCLICAL:
+            phase = (step % strategy.cycle) / strategy.cycle
+            decay = 0.5 * (math.cos(math.pi * phase) + 1.0)
+        for w in range(walkers.energy.size):
+            step_size = decay * walkers.step_size[w]
+            origin_energy = walkers.exact_energy[w]
+            for i in range(origin.size):
+                origin[i] = walkers.position[w, i]
+            sane = move(walkers, w, dynamics, step_size, generator)
+            if dynamics.walls == REJECT and outside(walkers, w, dynamics.box):
+                for i in range(origin.size):
+                    walkers.position[w, i] = origin[i]
+                    walkers.velocity[w, i] = -walkers.velocity[w, i]
+            evaluate(callback, data, generator, walkers, w, strategy, position, gradient)
+            energy = walkers.energy[w]
+            sane = sane and math.isfinite(energy)
+            if strategy.kind == CONTOUR and sane:
+                if energy <= contour.low or energy > contour.high:
+                    counters[CLAMPED] += 1
+                    climb = energy - max(origin_energy, contour.high)
+                    sane = climb <= RUNAWAY * (contour.high - contour.low)
+            if not sane:
+                counters[STEP] = step
+                return 1 + w
+            if strategy.kind == CONTOUR:
+                walkers.multiplier[w] = learn(pdf, contour, energy, step)
+            steer(walkers, w, gradient)
+            finish(walkers, w, dynamics, step_size)
+        if strategy.kind == SWAPS:
+            counters[SWAPPED] += swap(walkers, strategy, generator)
+        if step + 1 == counters[NEXT_DRAW]:
+            counters[NEXT_DRAW] += draws.thin
+            if phase >= strategy.sampling_from:
+                record(walkers, strategy, contour, pdf, draws, counters[DRAWN], step)
+                counters[DRAWN] += 1
+        n = counters[SNAPSHOTS]
+        if n < draws.snapshot_steps.size and draws.snapshot_steps[n] == step + 1:
+            snapshot(pdf, draws, n)
+            counters[SNAPSHOTS] += 1
+    counters[STEP] = stop
+    return 0

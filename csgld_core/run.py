@@ -1,0 +1,163 @@
+"""Run: what a sampler returns, and its file."""
+
+import json
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from . import importance
+from .energy_pdf import ContourScheme
+from .partition import EnergyPartition
+
+FORMAT = "csgld_core.Run 1"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Draws of one or more chains, and all that is needed to weigh and to repeat them.
+
+    Only the cold chains of replica exchange are kept. Exact energies are without the target's
+    noise. All chains have the same number of draws.
+    """
+
+    settings: dict = field(repr=False)  # JSON-ready: sampler, target, arguments, seed, versions
+    gradient_evaluations: int  # of all chains together
+    steps: np.ndarray = field(repr=False)  # (draws,) moves of a chain done at each draw
+    positions: np.ndarray = field(repr=False)  # (chains, draws, dim)
+    energies: np.ndarray = field(repr=False)  # (chains, draws) the estimates the sampler used
+    exact_energies: np.ndarray = field(repr=False)  # (chains, draws)
+    multipliers: np.ndarray = field(repr=False)  # (chains, draws) 1 where there are none
+    log_weights: np.ndarray = field(repr=False)  # (chains, draws) 0 where there are none
+    energy_pdfs: np.ndarray | None = field(default=None, repr=False)  # (chains, bins)
+    energy_pdf_histories: np.ndarray | None = field(default=None, repr=False)  # (chains, s, cells)
+    history_steps: np.ndarray | None = field(default=None, repr=False)  # (s,)
+    clamped: int = 0  # moves whose energy lay outside the partition
+    swaps: int = 0  # accepted swaps of replica exchange
+    partial: bool = False  # stopped early by the user
+
+    @property
+    def chains(self):
+        """Number of chains."""
+        return self.positions.shape[0]
+
+    @property
+    def draws(self):
+        """Number of draws of each chain."""
+        return self.positions.shape[1]
+
+    @property
+    def dim(self):
+        """Number of coordinates."""
+        return self.positions.shape[2]
+
+    @property
+    def energy_pdf(self):
+        """Energy PDF (bins,), mean over chains; None without contours."""
+        return None if self.energy_pdfs is None else self.energy_pdfs.mean(axis=0)
+
+    @property
+    def energy_pdf_history(self):
+        """At most 200 snapshots (s, cells <= 1000) of the energy PDF, mean over chains, or None."""
+        return None if self.energy_pdf_histories is None else self.energy_pdf_histories.mean(axis=0)
+
+    @property
+    def partition(self):
+        """The EnergyPartition, or None."""
+        stored = self.settings.get("partition")
+        return None if stored is None else EnergyPartition(**stored)
+
+    @property
+    def scheme(self):
+        """The ContourScheme, or None."""
+        stored = self.settings.get("scheme")
+        if stored is None:
+            return None
+        return ContourScheme(
+            **{name: tuple(v) if isinstance(v, list) else v for name, v in stored.items()}
+        )
+
+    @property
+    def gradients_at_draws(self):
+        """Gradient evaluations (draws,) of all chains together until each draw."""
+        done = self.settings["completed_steps"] + 1
+        return (self.steps + 1) * (self.gradient_evaluations // done)
+
+    def weights(self, weighted=True):
+        """Normalised importance weights (chains, draws) that sum to 1; equal if not `weighted`."""
+        log_weights = self.log_weights if weighted else np.zeros_like(self.log_weights)
+        return importance.normalise(log_weights)
+
+    def mean(self, function=None, *, weighted=True):
+        """Weighted mean of function(positions) over all chains.
+
+        Parameters
+        ----------
+        function : callable or None
+            positions (n, dim) -> values (n,) or (n, k); None is the identity.
+        weighted : bool
+            False ignores the importance weights.
+
+        Returns
+        -------
+        float or array
+        """
+        positions = self.positions.reshape(-1, self.dim)
+        values = positions if function is None else np.asarray(function(positions))
+        return self.weights(weighted).ravel() @ values
+
+    def effective_sample_size(self):
+        """Kish's (sum w)^2 / sum w^2 of the importance weights of all draws, from 1 to their number.
+
+        It measures the spread of the weights alone; draws of a chain are correlated besides.
+        """
+        return importance.effective_sample_size(self.log_weights)
+
+    def resample(self, n, seed):
+        """`n` equally weighted positions (n, dim), by systematic resampling of all draws."""
+        chosen = importance.systematic_resample(self.log_weights, n, seed)
+        return self.positions.reshape(-1, self.dim)[chosen]
+
+    def save(self, path):
+        """Write to `path` (npz), all or nothing; `Run.load` reads it back."""
+        path = os.fspath(path)
+        members = {
+            f.name: value
+            for f in fields(self)
+            if f.name != "settings" and (value := getattr(self, f.name)) is not None
+        }
+        folder = os.path.dirname(os.path.abspath(path))
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".run-", suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez(file, format=FORMAT, settings=json.dumps(self.settings), **members)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    @classmethod
+    def load(cls, path):
+        """Read a run that `save` wrote; never executes code from the file.
+
+        Raises
+        ------
+        ValueError
+            If the file is no Run of this version.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                members = {name: file[name] for name in file.files}
+            if members.pop("format").item() != FORMAT:
+                raise ValueError("another format")
+            settings = json.loads(members.pop("settings").item())
+            for name in ("gradient_evaluations", "clamped", "swaps"):
+                members[name] = int(members[name])
+            members["partial"] = bool(members["partial"])
+            return cls(settings=settings, **members)
+        except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as e:
+            raise ValueError(f"path must be a file written by Run.save, got {path!r} ({e})") from e

@@ -1,0 +1,99 @@
+"""The keywords that every sampler takes, validated in one place."""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from . import checks
+from .integrators import INTEGRATORS, WALLS
+from .targets import Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """temperature : float
+        tau of the target exp(-U / tau), in units of energy.
+    chains : int
+        Independent chains, each with its own random numbers and its own energy PDF.
+    thin : int
+        Keep one draw every `thin` steps, after the move.
+    burn_in : int
+        Steps before the first draw may be kept; they count as steps.
+    start : array (dim,) or (chains, dim) or None
+        None draws it from the box, or from N(0, I) where there is none.
+    walls : {"reflect", "reject"}
+        What the box does to a move that leaves it: mirror it, or stay.
+    integrator : {"euler", "leimkuhler_matthews", "baoab"}
+        See `csgld_core.integrators`.
+    friction : float
+        gamma of "baoab" (1 / time).
+    seed : int or None
+        Same seed, same bits, whatever `workers`, `thin` and `progress`. None draws a seed and
+        records it.
+    workers : int or None
+        Threads for the chains; None is one for each processor.
+    progress : bool
+        Show a progress bar.
+    """
+
+    temperature: float = 1.0
+    chains: int = 1
+    thin: int = 1
+    burn_in: int = 0
+    start: object = None
+    walls: str = "reflect"
+    integrator: str = "euler"
+    friction: float = 4.0
+    seed: object = None
+    workers: object = None
+    progress: bool = False
+
+
+COMMON_NAMES = tuple(field.name for field in fields(Common))
+
+
+def check_common(target, steps, keywords):
+    """Validate target, steps and the common keywords.
+
+    Returns
+    -------
+    steps : int
+    common : Common
+        With an integer seed and `start` as None or an array (chains, dim).
+    """
+    if not isinstance(target, Target):
+        raise ValueError(f"target must be a csgld_core.Target, got {target!r}")
+    steps = checks.integer("steps", steps, least=1)
+    common = Common(**keywords)
+    burn_in = checks.integer("burn_in", common.burn_in, least=0, most=steps - 1)
+    chains = checks.integer("chains", common.chains, least=1)
+    seed = np.random.SeedSequence().entropy if common.seed is None else common.seed
+    if common.workers is not None:
+        checks.integer("workers", common.workers, least=1)
+    checks.choice("walls", common.walls, WALLS)
+    checks.choice("integrator", common.integrator, INTEGRATORS)
+    return steps, replace(
+        common,
+        temperature=checks.number("temperature", common.temperature, above=0.0),
+        chains=chains,
+        thin=checks.integer("thin", common.thin, least=1, most=steps - burn_in),
+        burn_in=burn_in,
+        start=None if common.start is None else _check_start(common.start, chains, target),
+        friction=checks.number("friction", common.friction, above=0.0),
+        seed=checks.integer("seed", seed, least=0),
+    )
+
+
+def _check_start(start, chains, target):
+    dim = target.dim
+    allowed = f"None or finite numbers of shape ({dim},) or ({chains}, {dim})"
+    shape = (dim,) if np.ndim(start) == 1 else (chains, dim)
+    start = checks.array("start", start, shape, allowed=allowed)
+    start = np.array(np.broadcast_to(start, (chains, dim)))
+    inside = target.contains(start)
+    if not inside.all():
+        raise ValueError(
+            f"start must lie inside the box {target.box.tolist()} of {target.name!r}, "
+            f"got {start[~inside][0].tolist()}"
+        )
+    return start
