@@ -42,7 +42,17 @@ class Chain:
     """Walkers, generator, energy PDF and draws of one chain."""
 
     def __init__(
-        self, seed, target, steps, common, start, step_sizes, temperatures, dynamics, strategy, contour
+        self,
+        seed,
+        target,
+        steps,
+        common,
+        start,
+        step_sizes,
+        temperatures,
+        dynamics,
+        strategy,
+        contour,
     ):
         count, dim = len(temperatures), target.dim
         self.generator = np.random.default_rng(seed)

@@ -14,7 +14,7 @@ cell a node sits: backward at the right edge, centred in the middle, forward at 
 
 Where slopes are clipped, Psi is the integral of the clipped slopes, so that dynamics, gain and
 weights share one Psi. Clipping at one cell lifts all cells behind it: that costs O(nodes), so a
-clipped Psi is rebuilt once every `nodes` steps and stands still in between. Because the gain uses
+clipped Psi is rebuilt once in 2 * nodes steps and stands still in between. Because the gain uses
 that same standing Psi, the fixed point of theta stays exact.
 """
 
@@ -38,6 +38,7 @@ WEIGHTS_FROM = ("final", "running")
 # Log Psi of a clipped scheme is resolved to a quarter of the temperature: on finer cells a single
 # cell's count is noise, not slope.
 NODE_WIDTH = 0.25
+REBUILD_EVERY = 2  # steps per node: one logarithm for two steps
 TINY = 1e-300
 HUGE = 1e100
 RESUM_EVERY = 1 << 20
@@ -126,6 +127,7 @@ class Contour(NamedTuple):
     inverse_cells_per_node: float
     nodes: int
     inverse_node_width: float
+    rebuild_every: int  # steps between two clipped Psi
     node_place: float
     smooth: bool
     clipped: bool
@@ -169,6 +171,7 @@ def contour(partition, scheme, zeta, temperature):
         inverse_cells_per_node=1.0 / cells_per_node,
         nodes=-(-bins // cells_per_node),
         inverse_node_width=1.0 / node_width,
+        rebuild_every=REBUILD_EVERY * -(-bins // cells_per_node),
         node_place=SLOPES[scheme.slope],
         smooth=scheme.slope == "smooth",
         clipped=clipped,
@@ -300,7 +303,7 @@ def learn(pdf, contour, energy, step):
         rescale(pdf, contour)
         build_log_psi(pdf, contour)
     if contour.clipped:
-        if (step + 1) % contour.nodes == 0:
+        if (step + 1) % contour.rebuild_every == 0:
             build_log_psi(pdf, contour)
     else:  # the update has moved Psi
         pdf.log_psi[node] = math.log(max(pdf.node_mass[node], TINY))

@@ -8,7 +8,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import float64, int64, njit, types, typeof
+from numba import float64, int64, njit, types
 
 from .compiled import LOOP
 from .energy_pdf import Contour, EnergyPdf, learn, log_weight_at, multiplier_at
@@ -151,7 +151,18 @@ _SIGNATURE = int64(
 
 @njit(_SIGNATURE, **LOOP)
 def advance(
-    callback, data, generator, walkers, dynamics, strategy, contour, pdf, draws, counters, scratch, stop
+    callback,
+    data,
+    generator,
+    walkers,
+    dynamics,
+    strategy,
+    contour,
+    pdf,
+    draws,
+    counters,
+    scratch,
+    stop,
 ):
     """Advance one chain to step `stop`; 0, or 1 + the number of the walker that diverged."""
     position, gradient, origin = scratch
@@ -170,8 +181,9 @@ def advance(
         for w in range(walkers.energy.size):
             step_size = decay * walkers.step_size[w]
             origin_energy = walkers.exact_energy[w]
-            for i in range(origin.size):
-                origin[i] = walkers.position[w, i]
+            if dynamics.walls == REJECT:
+                for i in range(origin.size):
+                    origin[i] = walkers.position[w, i]
             sane = move(walkers, w, dynamics, step_size, generator)
             if dynamics.walls == REJECT and outside(walkers, w, dynamics.box):
                 for i in range(origin.size):

@@ -6,7 +6,6 @@ Each validates its arguments and names a strategy for the one loop in `loop.py`.
 import functools
 import inspect
 import platform
-import textwrap
 import warnings
 from dataclasses import asdict
 
@@ -52,13 +51,19 @@ def _strategy(kind, target, **extra):
         "swap_variance": 0.0,
         "capped_swaps": True,
     }
-    return loop.Strategy(
-        kind=kind, noise=target.noise, **{**neutral, **extra}
-    )
+    return loop.Strategy(kind=kind, noise=target.noise, **{**neutral, **extra})
 
 
 def _run(
-    name, target, steps, common, own_settings, strategy, step_sizes, temperatures, contour=_NO_CONTOUR
+    name,
+    target,
+    steps,
+    common,
+    own_settings,
+    strategy,
+    step_sizes,
+    temperatures,
+    contour=_NO_CONTOUR,
 ):
     """Run the chains, each with one walker for each temperature, and gather them in a Run."""
     walls = NO_WALLS if target.box is None else WALLS[common.walls]
@@ -68,7 +73,16 @@ def _run(
     starts = [None] * common.chains if common.start is None else common.start
     chains = [
         Chain(
-            seed, target, steps, common, start, step_sizes, temperatures, dynamics, strategy, contour
+            seed,
+            target,
+            steps,
+            common,
+            start,
+            step_sizes,
+            temperatures,
+            dynamics,
+            strategy,
+            contour,
         )
         for seed, start in zip(seeds, starts, strict=True)
     ]
@@ -362,7 +376,9 @@ def contour_sgld(target, steps, *, step_size, partition, zeta=0.75, scheme=None,
             ).log_weights
     moves = run.gradient_evaluations - run.chains
     if run.clamped > CLAMPED_WARNING * moves:
-        outside = run.exact_energies[(run.energies <= partition.low) | (run.energies > partition.high)]
+        outside = run.exact_energies[
+            (run.energies <= partition.low) | (run.energies > partition.high)
+        ]
         span = f", such as {outside.min():g} and {outside.max():g}" if outside.size else ""
         warnings.warn(
             f"{run.clamped / moves:.1%} of the energies lay outside the partition "

@@ -1,0 +1,308 @@
+"""Truths by quadrature for targets of one or two dimensions.
+
+The domain is cut into panels of eight Gauss-Legendre points along each axis. Every number is also
+computed on half as many panels; the difference is its error estimate.
+"""
+
+import functools
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from . import checks
+from .energy_pdf import CELL, CONSISTENT, GAINS, ContourScheme, read
+
+PANELS = {1: 20_000, 2: 200}
+POINTS = 8
+DEPTH = 45.0  # the domain ends where the density has fallen by exp(-DEPTH)
+SHOWN_DEPTH = 12.0  # the same for histograms
+LEVELS = 20_000
+
+
+class Moments(NamedTuple):
+    """Moments of exp(-U / tau) / z."""
+
+    z: float  # integral of exp(-U / tau)
+    mean: np.ndarray  # (dim,) E[x]
+    second: np.ndarray  # (dim,) E[x_i^2]
+    squared_norm: float  # E[|x|^2]
+    energy: float  # E[U]
+    error: float  # largest error estimate of these, that of z relative
+
+
+class _Grid(NamedTuple):
+    points: np.ndarray  # (n, dim)
+    energies: np.ndarray  # (n,)
+    masses: np.ndarray  # (n,) sum to 1
+    z: float
+
+
+def _check(target, temperature):
+    if target.dim not in PANELS:
+        raise ValueError(f"target must have dim 1 or 2 for quadrature, got dim {target.dim}")
+    return checks.number("temperature", temperature, above=0.0)
+
+
+@functools.lru_cache(maxsize=32)
+def domain(target, temperature=1.0, depth=DEPTH):
+    """Bounds (2, dim) of the box, or of where exp(-U / tau) is within exp(-depth) of its maximum.
+
+    Without a box the search widens from the target's modes (or the origin) until U has risen by
+    depth * tau all around.
+    """
+    temperature = _check(target, temperature)
+    if target.box is not None:
+        return target.box
+    centres = np.zeros((1, target.dim)) if target.modes is None else target.modes
+    bounds = np.array([centres.min(axis=0) - 1.0, centres.max(axis=0) + 1.0])
+    for _ in range(200):
+        axes = [np.linspace(low, high, 201) for low, high in bounds.T]
+        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, target.dim)
+        rise = target.energies(points)
+        rise -= min(rise.min(), target.energies(centres).min())
+        width, grown = bounds[1] - bounds[0], False
+        for end, i in itertools.product((0, 1), range(target.dim)):
+            if rise[points[:, i] == bounds[end, i]].min() < depth * temperature:
+                bounds[end, i] += (2 * end - 1) * 0.05 * width[i]
+                grown = True
+        if not grown:
+            return bounds
+    raise ValueError(
+        f"target {target.name!r} must rise by {depth:g} * temperature in all directions, or have "
+        f"a box; it does not inside {bounds.tolist()}"
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _grid(target, temperature, panels):
+    nodes, weights = np.polynomial.legendre.leggauss(POINTS)
+    axes, axis_weights = [], []
+    for low, high in domain(target, temperature).T:
+        edges = np.linspace(low, high, panels + 1)
+        half = 0.5 * np.diff(edges)[:, None]
+        axes.append((edges[:-1, None] + half * (1.0 + nodes)).ravel())
+        axis_weights.append((half * weights).ravel())
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, target.dim)
+    volumes = functools.reduce(np.multiply.outer, axis_weights).ravel()
+    energies = target.energies(points)
+    lowest = energies.min()
+    masses = volumes * np.exp(-(energies - lowest) / temperature)
+    total = masses.sum()
+    return _Grid(points, energies, masses / total, total * np.exp(-lowest / temperature))
+
+
+def _grids(target, temperature):
+    """The grid, and the coarser one for error estimates."""
+    temperature = _check(target, temperature)
+    panels = PANELS[target.dim]
+    return _grid(target, temperature, panels), _grid(target, temperature, panels // 2)
+
+
+def _estimate(summarise, target, temperature, with_error):
+    fine, coarse = (np.asarray(summarise(grid)) for grid in _grids(target, temperature))
+    value = float(fine) if fine.ndim == 0 else fine
+    return (value, float(np.abs(fine - coarse).max())) if with_error else value
+
+
+def expectation(function, target, temperature=1.0, *, with_error=False):
+    """E[f(x)] under exp(-U / tau).
+
+    Parameters
+    ----------
+    function : callable
+        positions (n, dim) -> values (n,) or (n, k).
+    target : Target
+        Of dim 1 or 2.
+    temperature : float
+    with_error : bool
+        Return (value, error estimate).
+
+    Raises
+    ------
+    ValueError
+        If the target has more than two dimensions or its density does not fall off.
+    """
+    return _estimate(
+        lambda grid: grid.masses @ np.asarray(function(grid.points)),
+        target,
+        temperature,
+        with_error,
+    )
+
+
+def moments(target, temperature=1.0):
+    """Normaliser, means, second moments and mean energy, see `Moments`."""
+
+    def summarise(grid):
+        mean = grid.masses @ grid.points
+        second = grid.masses @ grid.points**2
+        return np.concatenate([[grid.z], mean, second, [grid.masses @ grid.energies]])
+
+    fine, coarse = (summarise(grid) for grid in _grids(target, temperature))
+    errors = np.abs(fine - coarse)
+    errors[0] /= fine[0]
+    second = fine[1 + target.dim : -1]
+    return Moments(
+        z=float(fine[0]),
+        mean=fine[1 : 1 + target.dim],
+        second=second,
+        squared_norm=float(second.sum()),
+        energy=float(fine[-1]),
+        error=float(errors.max()),
+    )
+
+
+def mode_masses(target, temperature=1.0, *, with_error=False):
+    """Probability (modes,) of the basin of each of the target's modes."""
+    count = 0 if target.modes is None else len(target.modes)
+    return _estimate(
+        lambda grid: np.bincount(target.mode_index(grid.points), grid.masses, count),
+        target,
+        temperature,
+        with_error,
+    )
+
+
+def energy_pdf(target, partition, temperature=1.0, *, with_error=False):
+    """theta* (bins,): probability of each cell of the partition; the end cells hold the rest."""
+    return _estimate(
+        lambda grid: np.bincount(partition.index(grid.energies), grid.masses, partition.bins),
+        target,
+        temperature,
+        with_error,
+    )
+
+
+class Bins(NamedTuple):
+    """Equal cells along each axis; what lies outside has a cell of its own, the last."""
+
+    bounds: np.ndarray  # (2, dim)
+    count: int  # along each axis
+
+    @property
+    def cells(self):
+        return self.count ** self.bounds.shape[1] + 1
+
+    def index(self, positions):
+        """Cell (n,) of each of `positions` (n, dim), the first axis slowest."""
+        low, high = self.bounds
+        place = np.floor((positions - low) / (high - low) * self.count).astype(np.int64)
+        place[positions == high] = self.count - 1
+        inside = ((place >= 0) & (place < self.count)).all(axis=1)
+        flat = np.ravel_multi_index(
+            tuple(place.T.clip(0, self.count - 1)), (self.count,) * len(low)
+        )
+        return np.where(inside, flat, self.cells - 1)
+
+
+def histogram_bins(target, bins=50, temperature=1.0):
+    """The `Bins` of histograms of this target: over the box, or over all but a millionth."""
+    bins = checks.integer("bins", bins, least=1)
+    return Bins(domain(target, _check(target, temperature), SHOWN_DEPTH), bins)
+
+
+def histogram(target, bins=50, temperature=1.0, *, with_error=False):
+    """Probabilities (cells,) of `histogram_bins`; `[:-1].reshape(bins, bins)` is the picture."""
+    cells = histogram_bins(target, bins, temperature)
+    return _estimate(
+        lambda grid: np.bincount(cells.index(grid.points), grid.masses, cells.cells),
+        target,
+        temperature,
+        with_error,
+    )
+
+
+# --- the long run of contour SGLD -----------------------------------------------------------------
+
+
+def _levels(target, temperature, function=None):
+    """The target's mass, and the integral of f, on fine levels of energy."""
+    grid, _ = _grids(target, temperature)
+    low, high = grid.energies.min(), grid.energies[grid.masses > 0].max()
+    level = ((grid.energies - low) / (high - low) * LEVELS).astype(np.int64).clip(0, LEVELS - 1)
+    mass = np.bincount(level, grid.masses, LEVELS)
+    used = mass > 0
+    energies = np.bincount(level, grid.masses * grid.energies, LEVELS)[used] / mass[used]
+    if function is None:
+        return energies, mass[used], None
+    values = np.bincount(level, grid.masses * np.asarray(function(grid.points)), LEVELS)
+    return energies, mass[used], values[used]
+
+
+def _noisy(energies, noise):
+    """Energies (n, j) as the sampler sees them, and the probabilities (j,) of the noise."""
+    if noise == 0.0:
+        return energies[:, None], np.ones(1)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    return energies[:, None] + noise * nodes, weights / weights.sum()
+
+
+def contour_fixed_point(
+    target, partition, *, scheme=None, zeta=0.75, temperature=1.0, iterations=2000
+):
+    """Where theta settles in the long run, for small steps: the zero of the mean field.
+
+    The chain samples pi / Psi_bar^zeta with log Psi_bar(u) = E_xi[log Psi(u + xi)], xi the noise
+    of the energy, so theta solves theta_i = E[g 1_i(U + xi)] / E[g] under it. With the consistent
+    gain and no noise that is theta*.
+
+    Parameters
+    ----------
+    target : Target
+        Of dim 1 or 2; its noise counts.
+    partition : EnergyPartition
+    scheme : ContourScheme or None
+    zeta, temperature : float
+    iterations : int
+        Most iterations of the damped fixed-point map.
+
+    Returns
+    -------
+    array (bins,)
+
+    Raises
+    ------
+    RuntimeError
+        If the iteration does not settle.
+    """
+    scheme = ContourScheme() if scheme is None else scheme
+    energies, mass, _ = _levels(target, temperature)
+    seen, chance = _noisy(energies, target.noise)
+    cells = partition.index(seen)
+    theta = energy_pdf(target, partition, temperature)
+    for _ in range(iterations):
+        log_psi = read(seen, theta, partition, scheme, zeta=zeta, temperature=temperature).log_psi
+        visits = mass * np.exp(-zeta * (log_psi @ chance))
+        gain = GAINS[scheme.gain]
+        if gain == CONSISTENT:
+            gains = np.exp(zeta * log_psi)
+        else:
+            gains = theta[cells] ** (zeta if gain == CELL else 1.0)
+        field = np.bincount(
+            cells.ravel(), (visits[:, None] * chance * gains).ravel(), partition.bins
+        )
+        settled = np.sqrt(theta * field / field.sum())
+        settled /= settled.sum()
+        change = np.abs(settled - theta).sum()
+        theta = settled
+        if change < 1e-12:
+            return theta
+    raise RuntimeError(f"the fixed point did not settle in {iterations} iterations ({change:.1e})")
+
+
+def contour_mean(function, target, partition, theta, *, scheme=None, zeta=0.75, temperature=1.0):
+    """What the weighted mean of f tends to when theta stands still: f under the scheme's weights.
+
+    Parameters as in `contour_fixed_point`, and
+
+    function : callable
+        positions (n, dim) -> values (n,).
+    theta : array (bins,)
+    """
+    scheme = ContourScheme() if scheme is None else scheme
+    energies, mass, values = _levels(target, temperature, function)
+    seen, chance = _noisy(energies, target.noise)
+    reading = read(seen, theta, partition, scheme, zeta=zeta, temperature=temperature)
+    weight = np.exp(-zeta * (reading.log_psi @ chance)) * (np.exp(reading.log_weights) @ chance)
+    return float((values * weight).sum() / (mass * weight).sum())
