@@ -1,4 +1,4 @@
-"""Checks of arguments: each raises ValueError naming the argument, its value and what is allowed."""
+"""Checks of arguments: each raises ValueError with the argument, its value and what is allowed."""
 
 import math
 import numbers

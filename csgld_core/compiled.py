@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 
 # The arrays that the loops touch belong to Python for the whole call. Counting references to them
-# inside a loop would cost more than the arithmetic, so it is switched off; in return these functions
-# must not allocate.
+# inside a loop would cost more than the arithmetic, so it is switched off; in return these
+# functions must not allocate.
 LOOP = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False, "forceinline": True}
 
 

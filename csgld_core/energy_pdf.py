@@ -103,7 +103,7 @@ class ContourScheme:
 
     @classmethod
     def published(cls, **changes):
-        """The scheme of the CSGLD paper and code (the gain schedule is E2's); `changes` override."""
+        """The scheme of the CSGLD paper and code, with E2's gain schedule; `changes` override."""
         fields = {
             "slope": "backward",
             "gain": "cell",

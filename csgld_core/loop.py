@@ -1,7 +1,7 @@
 """The one loop of all samplers: an integrator x a strategy.
 
-Strategies: plain, cyclical step size, swaps between two temperatures, contour multiplier. One walker
-moves, but for replica exchange, where a cold and a hot one do.
+Strategies: plain, cyclical step size, swaps between two temperatures, contour multiplier. One
+walker moves, but for replica exchange, where a cold and a hot one do.
 """
 
 import math
@@ -192,11 +192,11 @@ def advance(
             evaluate(callback, data, generator, walkers, w, strategy, position, gradient)
             energy = walkers.energy[w]
             sane = sane and math.isfinite(energy)
-            if strategy.kind == CONTOUR and sane:
-                if energy <= contour.low or energy > contour.high:
-                    counters[CLAMPED] += 1
-                    climb = energy - max(origin_energy, contour.high)
-                    sane = climb <= RUNAWAY * (contour.high - contour.low)
+            clamped = energy <= contour.low or energy > contour.high
+            if strategy.kind == CONTOUR and sane and clamped:
+                counters[CLAMPED] += 1
+                climb = energy - max(origin_energy, contour.high)
+                sane = climb <= RUNAWAY * (contour.high - contour.low)
             if not sane:
                 counters[STEP] = step
                 return 1 + w

@@ -109,7 +109,7 @@ class Run:
         return self.weights(weighted).ravel() @ values
 
     def effective_sample_size(self):
-        """Kish's (sum w)^2 / sum w^2 of the importance weights of all draws, from 1 to their number.
+        """Kish's (sum w)^2 / sum w^2 of the importance weights w of all draws.
 
         It measures the spread of the weights alone; draws of a chain are correlated besides.
         """

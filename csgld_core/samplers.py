@@ -59,7 +59,7 @@ def _run(
     target,
     steps,
     common,
-    own_settings,
+    own,
     strategy,
     step_sizes,
     temperatures,
@@ -100,7 +100,7 @@ def _run(
         "target": target.description(),
         "steps": steps,
         "completed_steps": completed,
-        **own_settings,
+        **own,
         **asdict(common),
         "start": [chain.start.tolist() for chain in chains],
         "versions": {
@@ -376,13 +376,10 @@ def contour_sgld(target, steps, *, step_size, partition, zeta=0.75, scheme=None,
             ).log_weights
     moves = run.gradient_evaluations - run.chains
     if run.clamped > CLAMPED_WARNING * moves:
-        outside = run.exact_energies[
-            (run.energies <= partition.low) | (run.energies > partition.high)
-        ]
-        span = f", such as {outside.min():g} and {outside.max():g}" if outside.size else ""
         warnings.warn(
             f"{run.clamped / moves:.1%} of the energies lay outside the partition "
-            f"({partition.low:g}, {partition.high:g}]{span}: widen it",
+            f"({partition.low:g}, {partition.high:g}] and counted for its end cells; the kept "
+            f"draws span {run.energies.min():g} to {run.energies.max():g}: widen the partition",
             stacklevel=3,
         )
     return run

@@ -274,7 +274,7 @@ def gaussian_mixture(weights, means, covariances, *, noise=0.0, name="gaussian_m
     Returns
     -------
     Target
-        Its modes are the means; a point belongs to the component of the largest w_k N(x; mu_k, S_k).
+        Its modes are the means; x belongs to the component of the largest w_k N(x; mu_k, S_k).
     """
     means = checks.array("means", means, (None, None))
     components, dim = means.shape
