@@ -38,13 +38,46 @@ class _Grid(NamedTuple):
     z: float
 
 
+class _Energy:
+    """A target as a key of caches: equal for equal energies, whatever their noise."""
+
+    def __init__(self, target):
+        self.target = target
+        arrays = (target.data, target.box, target.modes)
+        contents = tuple(None if a is None else a.tobytes() for a in arrays)
+        self.key = (target.callback, target.basin, target.dim, contents)
+
+    def __hash__(self):
+        return hash(self.key)
+
+    def __eq__(self, other):
+        return self.key == other.key
+
+
+def _remember(size):
+    """Cache a function of a target and numbers."""
+
+    def decorate(function):
+        @functools.lru_cache(maxsize=size)
+        def remembered(energy, *arguments):
+            return function(energy.target, *arguments)
+
+        @functools.wraps(function)
+        def cached(target, *arguments):
+            return remembered(_Energy(target), *arguments)
+
+        return cached
+
+    return decorate
+
+
 def _check(target, temperature):
     if target.dim not in PANELS:
         raise ValueError(f"target must have dim 1 or 2 for quadrature, got dim {target.dim}")
     return checks.number("temperature", temperature, above=0.0)
 
 
-@functools.lru_cache(maxsize=32)
+@_remember(64)
 def domain(target, temperature=1.0, depth=DEPTH):
     """Bounds (2, dim) of the box, or of where exp(-U / tau) is within exp(-depth) of its maximum.
 
@@ -74,7 +107,7 @@ def domain(target, temperature=1.0, depth=DEPTH):
     )
 
 
-@functools.lru_cache(maxsize=8)
+@_remember(8)
 def _grid(target, temperature, panels):
     nodes, weights = np.polynomial.legendre.leggauss(POINTS)
     axes, axis_weights = [], []
@@ -99,10 +132,16 @@ def _grids(target, temperature):
     return _grid(target, temperature, panels), _grid(target, temperature, panels // 2)
 
 
-def _estimate(summarise, target, temperature, with_error):
+def _both(summarise, target, temperature):
+    """A summary of the fine grid, and its largest difference from that of the coarse one."""
     fine, coarse = (np.asarray(summarise(grid)) for grid in _grids(target, temperature))
-    value = float(fine) if fine.ndim == 0 else fine
-    return (value, float(np.abs(fine - coarse).max())) if with_error else value
+    return fine, float(np.abs(fine - coarse).max())
+
+
+def _answer(both, with_error):
+    value, error = both
+    value = float(value) if value.ndim == 0 else value.copy()
+    return (value, error) if with_error else value
 
 
 def expectation(function, target, temperature=1.0, *, with_error=False):
@@ -123,12 +162,8 @@ def expectation(function, target, temperature=1.0, *, with_error=False):
     ValueError
         If the target has more than two dimensions or its density does not fall off.
     """
-    return _estimate(
-        lambda grid: grid.masses @ np.asarray(function(grid.points)),
-        target,
-        temperature,
-        with_error,
-    )
+    both = _both(lambda grid: grid.masses @ np.asarray(function(grid.points)), target, temperature)
+    return _answer(both, with_error)
 
 
 def moments(target, temperature=1.0):
@@ -153,25 +188,29 @@ def moments(target, temperature=1.0):
     )
 
 
-def mode_masses(target, temperature=1.0, *, with_error=False):
-    """Probability (modes,) of the basin of each of the target's modes."""
+@_remember(64)
+def _mode_masses(target, temperature):
     count = 0 if target.modes is None else len(target.modes)
-    return _estimate(
+    return _both(
         lambda grid: np.bincount(target.mode_index(grid.points), grid.masses, count),
         target,
         temperature,
-        with_error,
     )
+
+
+def mode_masses(target, temperature=1.0, *, with_error=False):
+    """Probability (modes,) of the basin of each of the target's modes."""
+    return _answer(_mode_masses(target, temperature), with_error)
 
 
 def energy_pdf(target, partition, temperature=1.0, *, with_error=False):
     """theta* (bins,): probability of each cell of the partition; the end cells hold the rest."""
-    return _estimate(
+    both = _both(
         lambda grid: np.bincount(partition.index(grid.energies), grid.masses, partition.bins),
         target,
         temperature,
-        with_error,
     )
+    return _answer(both, with_error)
 
 
 class Bins(NamedTuple):
@@ -202,15 +241,19 @@ def histogram_bins(target, bins=50, temperature=1.0):
     return Bins(domain(target, _check(target, temperature), SHOWN_DEPTH), bins)
 
 
-def histogram(target, bins=50, temperature=1.0, *, with_error=False):
-    """Probabilities (cells,) of `histogram_bins`; `[:-1].reshape(bins, bins)` is the picture."""
+@_remember(64)
+def _histogram(target, bins, temperature):
     cells = histogram_bins(target, bins, temperature)
-    return _estimate(
+    return _both(
         lambda grid: np.bincount(cells.index(grid.points), grid.masses, cells.cells),
         target,
         temperature,
-        with_error,
     )
+
+
+def histogram(target, bins=50, temperature=1.0, *, with_error=False):
+    """Probabilities (cells,) of `histogram_bins`; `[:-1].reshape(bins, bins)` is the picture."""
+    return _answer(_histogram(target, bins, temperature), with_error)
 
 
 # --- the long run of contour SGLD -----------------------------------------------------------------

@@ -1,0 +1,113 @@
+"""The folder `figures/`: pictures with their provenance in manifest.json."""
+
+import io
+import json
+import os
+import platform
+import tempfile
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+
+import matplotlib
+import numba
+import numpy as np
+from matplotlib import rc_context
+
+from . import __version__
+from .plotting import STYLE
+from .targets import Target
+
+
+def folder():
+    """`figures/` of the checkout around the working directory; $CSGLD_FIGURES overrides it."""
+    if "CSGLD_FIGURES" in os.environ:
+        found = Path(os.environ["CSGLD_FIGURES"])
+    else:
+        here = Path.cwd()
+        parents = [here, *here.parents]
+        found = next((p for p in parents if (p / "figures").is_dir()), here) / "figures"
+    found.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def write(path, content):
+    """Write bytes or text to `path`, all or nothing."""
+    content = content.encode() if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def plain(value):
+    """`value` in terms of JSON: targets, partitions, schemes and arrays become their contents."""
+    if isinstance(value, Target):
+        return value.description()
+    if is_dataclass(value):
+        return plain(asdict(value))
+    if hasattr(value, "items"):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, range, np.ndarray)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if callable(value):
+        return value.__name__
+    return value
+
+
+def versions():
+    """Versions of what a figure depends on."""
+    return {
+        "csgld_core": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+        "matplotlib": matplotlib.__version__,
+    }
+
+
+def _note(name, files, caption, seeds, settings):
+    path = folder() / "manifest.json"
+    manifest = json.loads(path.read_text()) if path.exists() else {}
+    manifest[name] = {
+        "files": files,
+        "caption": caption,
+        "seeds": plain(seeds),
+        "settings": plain(settings),
+        "versions": versions(),
+    }
+    write(path, json.dumps(dict(sorted(manifest.items())), indent=1) + "\n")
+
+
+def save(fig, name, *, caption, seeds, settings):
+    """Write a figure as PNG and SVG, and note where it comes from.
+
+    Parameters
+    ----------
+    fig : Figure
+    name : str
+        File name without ending.
+    caption : str
+        What the figure shows.
+    seeds : list of int
+    settings : dict
+        Experiments that went in.
+    """
+    for ending, nothing in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+        buffer = io.BytesIO()
+        with rc_context(STYLE):
+            fig.savefig(buffer, format=ending, metadata=nothing)
+        write(folder() / f"{name}.{ending}", buffer.getvalue())
+    _note(name, [f"{name}.png", f"{name}.svg"], caption, seeds, settings)
+
+
+def save_animation(content, name, *, caption, seeds, settings):
+    """Write a GIF from its bytes, and note where it comes from; parameters as in `save`."""
+    write(folder() / f"{name}.gif", content)
+    _note(name, [f"{name}.gif"], caption, seeds, settings)

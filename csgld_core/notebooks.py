@@ -1,0 +1,77 @@
+"""Execute notebooks, and make the students' version from the instructor's.
+
+`notebooks/solutions/NN_name.ipynb` is the source: its exercise cells hold a solution between
+`### BEGIN SOLUTION` and `### END SOLUTION`. `notebooks/NN_name.ipynb` is made from it.
+"""
+
+import copy
+import re
+from pathlib import Path
+
+import nbformat
+
+SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION$", re.DOTALL | re.MULTILINE)
+
+
+def student_version(notebook):
+    """A copy of the instructor's notebook with `...` in place of each solution, and no outputs."""
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:
+        cell.source = SOLUTION.sub(r"\1...  # your code here", cell.source)
+    return cleared(notebook)
+
+
+def cleared(notebook):
+    """The notebook without outputs, counts, timings and widget states; changed in place."""
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return notebook
+
+
+def execute(notebook, folder):
+    """Run a cleared notebook top to bottom in a fresh kernel; changed in place.
+
+    Raises
+    ------
+    nbclient.exceptions.CellExecutionError
+        If a cell fails.
+    """
+    from nbclient import NotebookClient
+
+    client = NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        record_timing=False,
+        store_widget_state=False,
+    )
+    client.execute()
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["language_info"] = {"name": "python"}
+    return notebook
+
+
+def sources(root):
+    """The instructors' notebooks of a checkout, in reading order."""
+    return sorted((Path(root) / "notebooks" / "solutions").glob("[0-9]*.ipynb"))
+
+
+def read(path):
+    """A notebook file as an object."""
+    return nbformat.read(path, as_version=4)
+
+
+def write(notebook, path):
+    """Write a notebook with stable cell ids, so that only what changed differs."""
+    from . import figures
+
+    for n, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{n}"
+    figures.write(Path(path), nbformat.writes(notebook) + "\n")
