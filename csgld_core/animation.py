@@ -91,7 +91,7 @@ def race(target, runs, *, frames=50, bins=100, still=False):
         ax.set(xlim=bounds[:, 0], ylim=bounds[:, 1], xticks=[], yticks=[])
         ax.set_title(method, fontweight="bold")
         colour = plotting.COLOURS[method]
-        (dots,) = ax.plot([], [], ".", color=colour, markersize=1.5, alpha=0.5)
+        (dots,) = ax.plot([], [], ".", color=colour, markersize=1.5, alpha=0.5, rasterized=True)
         (trail,) = ax.plot([], [], "-", color=colour, linewidth=0.8)
         (head,) = ax.plot([], [], plotting.MARKERS[method], color="black", markersize=5)
         note = ax.set_xlabel("")

@@ -118,7 +118,8 @@ def _markdown(claims):
     ]
     for c in claims:
         lines.append(
-            f"| {c.claim} | {c.source} | {c.expected} | {c.value:.3g} ± {c.standard_error:.2g} "
+            f"| {c.claim} | {c.source} | {c.expected.replace('|', '∣')} "
+            f"| {c.value:.3g} ± {c.standard_error:.2g} "
             f"| {c.budget:,} | {len(c.seeds)} | **{c.verdict}** |"
         )
     return "\n".join(lines) + "\n"

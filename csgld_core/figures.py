@@ -1,5 +1,6 @@
 """The folder `figures/`: pictures with their provenance in manifest.json."""
 
+import base64
 import io
 import json
 import os
@@ -85,8 +86,31 @@ def _note(name, files, caption, seeds, settings):
     write(path, json.dumps(dict(sorted(manifest.items())), indent=1) + "\n")
 
 
+def _bytes(fig, ending, **kwargs):
+    nothing = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[ending]
+    buffer = io.BytesIO()
+    with rc_context(STYLE):
+        fig.savefig(buffer, format=ending, metadata=nothing, **kwargs)
+    return buffer.getvalue()
+
+
+class Picture:
+    """A figure as a notebook shows it: a PNG whose alternative text is the caption."""
+
+    def __init__(self, fig, caption):
+        self.png = _bytes(fig, "png", dpi=STYLE["figure.dpi"])
+        self.caption = caption
+
+    def __repr__(self):
+        return f"Figure: {self.caption}"
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        data = {"image/png": base64.b64encode(self.png).decode(), "text/plain": repr(self)}
+        return data, {"image/png": {"alt": self.caption}}
+
+
 def save(fig, name, *, caption, seeds, settings):
-    """Write a figure as PNG and SVG, and note where it comes from.
+    """Write a figure as PNG and SVG, note where it comes from, and show it.
 
     Parameters
     ----------
@@ -94,17 +118,19 @@ def save(fig, name, *, caption, seeds, settings):
     name : str
         File name without ending.
     caption : str
-        What the figure shows.
+        What the figure shows; also its alternative text.
     seeds : list of int
     settings : dict
         Experiments that went in.
+
+    Returns
+    -------
+    Picture
     """
-    for ending, nothing in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
-        buffer = io.BytesIO()
-        with rc_context(STYLE):
-            fig.savefig(buffer, format=ending, metadata=nothing)
-        write(folder() / f"{name}.{ending}", buffer.getvalue())
+    for ending in ("png", "svg"):
+        write(folder() / f"{name}.{ending}", _bytes(fig, ending))
     _note(name, [f"{name}.png", f"{name}.svg"], caption, seeds, settings)
+    return Picture(fig, caption)
 
 
 def save_animation(content, name, *, caption, seeds, settings):

@@ -51,6 +51,7 @@ def execute(notebook, folder):
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
         store_widget_state=False,
+        extra_arguments=["--log-level=ERROR"],
     )
     client.execute()
     notebook.metadata.pop("widgets", None)

@@ -86,7 +86,7 @@ def density(ax, target, runs, temperature=1.0):
         centres = 0.5 * (edges[1:] + edges[:-1])
         ax.plot(centres, found[:-1] / width, **(look(method) | {"markersize": 3}), label=method)
     ax.set(xlabel="position x", ylabel="density", ylim=(0, None))
-    ax.legend()
+    ax.legend(frameon=False)
 
 
 def trace(ax, run, label):
