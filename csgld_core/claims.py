@@ -6,19 +6,86 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from . import figures
+from . import checks, figures
 
 TOLERANCE = 2.0  # standard errors
 
 
+BLOG = "blog post"
+PAPER = "CSGLD paper"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A claim of a source, and the bound that makes it checkable."""
+
+    claim: str
+    source: str
+    statistic: str  # what is measured, once for each seed
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+STATEMENTS = {
+    "sgld-stuck": Statement(
+        "SGLD suffers from the local trap issue on a Gaussian mixture",
+        f"{BLOG}, importance sampling; {PAPER}, section 4.1",
+        "error of the posterior mean of SGLD on E1, in widths of a mode",
+        at_least=1.0,
+    ),
+    "csgld-all-modes": Statement(
+        "CSGLD visits all nine modes of E2 in every run",
+        f"{BLOG}, comparison",
+        "share of runs that met all modes",
+        at_least=1.0,
+    ),
+    "csgld-beats-sgld": Statement(
+        "CSGLD is faster than SGLD",
+        f"{BLOG}, comparison",
+        "histogram error of SGLD minus that of CSGLD",
+        at_least=0.0,
+    ),
+    "csgld-beats-cycsgld": Statement(
+        "CSGLD is faster than cycSGLD",
+        f"{BLOG}, comparison",
+        "histogram error of cycSGLD minus that of CSGLD",
+        at_least=0.0,
+    ),
+    "csgld-like-resgld": Statement(
+        "CSGLD is comparable to reSGLD",
+        f"{BLOG}, comparison",
+        "histogram error of CSGLD minus that of reSGLD",
+        at_most=0.05,
+    ),
+    "weights-repair": Statement(
+        "Importance weights adjust for the flattened density",
+        f"{BLOG}, flattened and reweighted densities",
+        "relative fall of the histogram error by weighting",
+        at_least=0.4,
+    ),
+    "baoab-helps-csgld": Statement(
+        "BAOAB makes contour dynamics more accurate",
+        "ours",
+        "histogram error of CSGLD minus that with BAOAB",
+        at_least=0.0,
+    ),
+    "tuned-csgld-beats-tuned-resgld": Statement(
+        "Tuned CSGLD beats tuned replica exchange on E2",
+        "nobody; often read into the comparison",
+        "mode-mass error of reSGLD minus that of CSGLD, both with BAOAB",
+        at_least=0.0,
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Claim:
-    """One claim and its evidence. Make it with `judge`, which computes the verdict."""
+    """One claim and its evidence. Made by `judge`, which computes the verdict."""
 
     id: str
     claim: str
     source: str
-    value: float  # measured statistic
+    value: float  # mean of the statistic
     standard_error: float
     expected: str  # what the statistic must satisfy
     budget: int  # gradients of each run
@@ -33,23 +100,20 @@ def mean_and_error(values):
     return float(values.mean()), float(values.std(ddof=1) / math.sqrt(values.size))
 
 
-def judge(id, claim, source, values, *, statistic, budget, seeds, at_least=None, at_most=None):
-    """A claim about the mean of `values`, one for each seed, that must respect a bound.
+def judge(id, values, *, budget, seeds):
+    """Judge the statement `id` by the mean of `values`, one for each seed.
 
     The verdict is "holds" if the bound is respected by TOLERANCE standard errors, "does not hold
     here" if it is broken by as many, else "undecided here".
 
     Parameters
     ----------
-    id, claim, source : str
+    id : str
+        Key of STATEMENTS.
     values : array (seeds,)
-    statistic : str
-        What the values are.
     budget : int
         Gradients of each run.
-    seeds : list of int
-    at_least, at_most : float
-        One of them: the bound.
+    seeds : iterable of int
 
     Returns
     -------
@@ -58,15 +122,18 @@ def judge(id, claim, source, values, *, statistic, budget, seeds, at_least=None,
     Raises
     ------
     ValueError
-        If not exactly one bound is given, or values are not finite.
+        If there is no such statement, or values are not finite, one for each seed, two at least.
     """
-    if (at_least is None) == (at_most is None):
-        raise ValueError(f"give one of at_least and at_most, got {at_least!r} and {at_most!r}")
-    if not np.isfinite(values).all():
-        raise ValueError(f"values of claim {id!r} must be finite")
+    statement = STATEMENTS[checks.choice("id", id, STATEMENTS)]
+    seeds = [int(seed) for seed in seeds]
+    values = checks.array("values", values, (len(seeds),))
+    if len(seeds) < 2:
+        raise ValueError(f"seeds must be at least two, got {seeds}")
     value, error = mean_and_error(values)
-    sign, bound = ("at least", at_least) if at_most is None else ("at most", at_most)
-    margin = (value - bound) if at_most is None else (bound - value)
+    if statement.at_most is None:
+        bound, margin, wanted = statement.at_least, value - statement.at_least, "at least"
+    else:
+        bound, margin, wanted = statement.at_most, statement.at_most - value, "at most"
     verdict = "undecided here"
     if margin >= TOLERANCE * error:
         verdict = "holds"
@@ -74,15 +141,15 @@ def judge(id, claim, source, values, *, statistic, budget, seeds, at_least=None,
         verdict = "does not hold here"
     return Claim(
         id=id,
-        claim=claim,
-        source=source,
+        claim=statement.claim,
+        source=statement.source,
         value=value,
         standard_error=error,
-        expected=f"{statistic}: {sign} {bound:g}",
+        expected=f"{statement.statistic}: {wanted} {bound:g}",
         budget=int(budget),
-        seeds=[int(seed) for seed in seeds],
+        seeds=seeds,
         verdict=verdict,
-        why=f"{statistic} is {value:.3g} ± {error:.2g}, wanted {sign} {bound:g}",
+        why=f"{statement.statistic} is {value:.3g} ± {error:.2g}, wanted {wanted} {bound:g}",
     )
 
 
@@ -91,7 +158,7 @@ def record(claims):
     path = figures.folder() / "claims.json"
     known = {claim.id: claim for claim in load()}
     known.update({claim.id: claim for claim in claims})
-    ordered = [known[id] for id in sorted(known)]
+    ordered = [known[id] for id in STATEMENTS if id in known]
     content = {"claims": [asdict(claim) for claim in ordered], "versions": figures.versions()}
     figures.write(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     figures.write(figures.folder() / "CLAIMS.md", _markdown(ordered))
@@ -118,7 +185,7 @@ def _markdown(claims):
     ]
     for c in claims:
         lines.append(
-            f"| {c.claim} | {c.source} | {c.expected.replace('|', '∣')} "
+            f"| {c.claim} | {c.source} | {c.expected} "
             f"| {c.value:.3g} ± {c.standard_error:.2g} "
             f"| {c.budget:,} | {len(c.seeds)} | **{c.verdict}** |"
         )

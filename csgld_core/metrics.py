@@ -61,6 +61,11 @@ def mode_mass_error(run, target, weighted=True):
     return float(0.5 * np.abs(mode_masses(run, target, weighted) - truth).sum())
 
 
+def modes_met(run, target):
+    """Number of modes among the draws of all chains."""
+    return int(np.unique(target.mode_index(_flat(run))).size)
+
+
 def transitions(run, target):
     """How often successive draws of a chain lie in different modes, summed over chains."""
     label = target.mode_index(_flat(run)).reshape(run.chains, run.draws)

@@ -89,10 +89,53 @@ def density(ax, target, runs, temperature=1.0):
     ax.legend(frameon=False)
 
 
-def trace(ax, run, label):
+def trace(ax, run, method, points=5000):
     """Position of the first chain of a one-dimensional run against the number of steps."""
-    ax.plot(run.steps, run.positions[0, :, 0], color=COLOURS[label], linewidth=0.4)
-    ax.set(xlabel="steps", ylabel="position x", title=label)
+    every = max(1, run.draws // points)
+    x = run.positions[0, ::every, 0]
+    ax.plot(run.steps[::every], x, color=COLOURS[method], linewidth=0.4)
+    ax.set(xlabel="steps", ylabel="position x", title=method)
+
+
+def path_and_density(target, run, method, temperature=1.0):
+    """The path of a one-dimensional run, beside its histogram and the exact density.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, (left, right) = figure(9.0, 3.0, 1, 2, width_ratios=[3, 2])
+    trace(left, run, method)
+    left.set_ylim(exact.histogram_bins(target, 1, temperature).bounds[:, 0])
+    density(right, target, {method: run}, temperature)
+    return fig
+
+
+def against_theory(x, measured, theory, **labels):
+    """Points with standard errors against lines.
+
+    Parameters
+    ----------
+    x : array (n,)
+    measured : dict of name -> array (n, seeds)
+    theory : dict of name -> array (n,) or number
+    **labels
+        Passed to `Axes.set`: xlabel, ylabel, yscale.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, ax = figure(6, 3)
+    for (name, values), method in zip(measured.items(), list(COLOURS)[1:], strict=False):
+        error = values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
+        style = look(method) | {"linestyle": "none"}
+        ax.errorbar(x, values.mean(axis=1), error, label=name, **style)
+    for (name, values), line in zip(theory.items(), ("-", "--", ":"), strict=False):
+        ax.plot(x, np.broadcast_to(values, np.shape(x)), "k", ls=line, lw=1, label=name)
+    ax.set(**labels)
+    ax.legend(frameon=False)
+    return fig
 
 
 def map_of(ax, target, masses, bins, title, highest):
@@ -126,7 +169,8 @@ def comparison(target, runs, bins=50):
     -------
     Figure
     """
-    fig, axes = figure(2.1 * (1 + len(runs)), 2.75, 1, 1 + len(runs))
+    fig, axes = figure(2.1 * (1 + len(runs)), 2.85, 1, 1 + len(runs))
+    fig.get_layout_engine().set(h_pad=0.1)
     truth = exact.histogram(target, bins)
     highest = truth.max() * bins**2
     image = map_of(axes[0], target, truth, bins, "truth\n(quadrature)\n", highest)
@@ -134,10 +178,9 @@ def comparison(target, runs, bins=50):
     for ax, (method, run) in zip(axes[1:], runs.items(), strict=True):
         index = cells.index(run.positions.reshape(-1, 2))
         found = np.bincount(index, run.weights().ravel(), cells.cells)
-        met = np.unique(target.mode_index(run.positions.reshape(-1, 2))).size
         title = (
             f"{method}\nerror {metrics.total_variation(run, target, bins):.2f}\n"
-            f"modes met {met} of {len(target.modes)}"
+            f"modes met {metrics.modes_met(run, target)} of {len(target.modes)}"
         )
         map_of(ax, target, found, bins, title, highest)
     fig.colorbar(image, ax=axes, shrink=0.8, label="density / uniform")
@@ -160,3 +203,37 @@ def bands(ax, gradients, values, method):
     ax.fill_between(
         gradients, mean - error, mean + error, color=COLOURS[method], alpha=0.25, linewidth=0
     )
+
+
+def study(budgets, tables):
+    """A panel for each quantity: mean against the number of gradients, with bands, by method.
+
+    Parameters
+    ----------
+    budgets : list of int
+        Gradients.
+    tables : dict of title -> dict of method -> array (budgets, seeds)
+
+    Returns
+    -------
+    Figure
+    """
+    fig, axes = figure(10, 3.4, 1, len(tables))
+    for ax, (title, table) in zip(axes, tables.items(), strict=True):
+        for method, values in table.items():
+            bands(ax, budgets, values, method)
+        ax.set(xscale="log", xlabel="gradients", title=title, ylim=(0, None))
+        ax.set_xticks(budgets, [f"{budget / 1000:g}k" for budget in budgets])
+        ax.minorticks_off()
+    handles = axes[0].get_legend_handles_labels()
+    fig.legend(*handles, loc="outside lower center", ncols=6, frameon=False)
+    return fig
+
+
+def before_and_after(before, after, names, method, ylabel):
+    """A line for each seed from one value to another; returns the Figure."""
+    fig, ax = figure(4.5, 3)
+    for pair in zip(before, after, strict=True):
+        ax.plot(names, pair, alpha=0.5, **look(method))
+    ax.set(ylim=(0, None), ylabel=ylabel)
+    return fig

@@ -147,10 +147,7 @@ def _local_traps(temperature, step_size, noise, separation, steps, integrator, s
         seed=seed,
         thin=max(1, int(steps) // 5000),
     )
-    fig, (left, right) = plotting.figure(9.0, 3.0, 1, 2, width_ratios=[3, 2])
-    plotting.trace(left, run, "SGLD")
-    left.set_ylim(-half - 5, half + 5)
-    plotting.density(right, target, {"SGLD": run}, temperature)
+    fig = plotting.path_and_density(target, run, "SGLD", temperature)
     mass = metrics.mode_masses(run, target)[1]
     truth = exact.mode_masses(target, temperature)[1]
     return fig, (
