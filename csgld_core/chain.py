@@ -1,6 +1,5 @@
 """One chain's memory, and several chains advanced in threads, in chunks that can be interrupted."""
 
-import threading
 import time
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from . import loop
 from .energy_pdf import energy_pdf
 from .integrators import Walkers
-from .parallel import in_threads
+from .parallel import in_threads, stopping
 
 SNAPSHOTS = 200
 SNAPSHOT_CELLS = 1000
@@ -28,6 +27,9 @@ class DivergenceError(RuntimeError):
     multiplier : float
         Gradient multiplier of that move.
     """
+
+    def __reduce__(self):  # the message alone would not make it whole again
+        return type(self), (self.step, self.position, self.multiplier)
 
     def __init__(self, step, position, multiplier):
         self.step, self.position, self.multiplier = step, position, multiplier
@@ -78,6 +80,7 @@ class Chain:
             snapshots = max(1, min(SNAPSHOTS, SNAPSHOT_COST * steps // contour.bins))
         coarse = -(-contour.bins // SNAPSHOT_CELLS)
         snapshot_steps = np.unique(np.linspace(0, steps, snapshots + 1).astype(np.int64)[1:])
+        snapshot_steps = snapshot_steps[snapshot_steps > 0]
         n = (steps - common.burn_in) // common.thin
         self.draws = loop.Draws(
             thin=common.thin,
@@ -95,6 +98,7 @@ class Chain:
         self.counters = np.zeros(loop.COUNTERS, dtype=np.int64)
         self.counters[loop.STEP] = -1
         self.counters[loop.NEXT_DRAW] = common.burn_in + common.thin
+        self.counters[loop.NEXT_BUILD] = contour.rebuild_every
 
     @property
     def energy_pdf(self):
@@ -128,12 +132,11 @@ class Chain:
 
 def run_chains(chains, steps, common):
     """Advance all chains to `steps`; True if the user interrupted them before the end."""
-    stopped = threading.Event()
     bar = _progress_bar(steps * len(chains)) if common.progress else None
 
     def task(chain):
         done, chunk = 0, 1000
-        while done < steps and not stopped.is_set():
+        while done < steps and not stopping():
             before, now = done, time.perf_counter()
             done = min(steps, done + chunk)
             chain.advance(done)
@@ -143,15 +146,13 @@ def run_chains(chains, steps, common):
                 bar.update(done - before)
 
     try:
-        in_threads([lambda c=c: task(c) for c in chains], common.workers, stop=stopped.set)
-    except KeyboardInterrupt:
-        if not any(chain.counters[loop.DRAWN] for chain in chains):
-            raise
-        return True
+        _, interrupted = in_threads([lambda c=c: task(c) for c in chains], common.workers)
     finally:
         if bar is not None:
             bar.close()
-    return False
+    if interrupted and not any(chain.counters[loop.DRAWN] for chain in chains):
+        raise KeyboardInterrupt
+    return interrupted and any(chain.counters[loop.STEP] < steps for chain in chains)
 
 
 def _progress_bar(total):

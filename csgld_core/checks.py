@@ -33,7 +33,7 @@ def integer(name, value, *, least, most=None):
     allowed = f"a whole number >= {least}" + (f" and <= {most}" if most is not None else "")
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise _allowed(name, value, allowed)
-    if not math.isfinite(value) or value != int(value):
+    if isinstance(value, float | np.floating) and not float(value).is_integer():
         raise _allowed(name, value, allowed)
     if value < least or (most is not None and value > most):
         raise _allowed(name, value, allowed)

@@ -95,11 +95,12 @@ class ContourScheme:
             checks.number("floor", self.floor, above=0.0, below=1.0)
         allowed = "(cap, scale, power, offset), four finite numbers"
         schedule = checks.array("gain_schedule", self.gain_schedule, (4,), allowed=allowed)
-        checks.number("gain_schedule cap", schedule[0], above=0.0, below=1.0)
-        checks.number("gain_schedule scale", schedule[1], above=0.0)
-        checks.number("gain_schedule power", schedule[2], least=0.0)
-        checks.number("gain_schedule offset", schedule[3], least=0.0)
-        object.__setattr__(self, "gain_schedule", tuple(schedule.tolist()))
+        schedule = cap, scale, power, offset = tuple(schedule.tolist())
+        checks.number("gain_schedule cap", cap, above=0.0, below=1.0)
+        checks.number("gain_schedule scale", scale, above=0.0)
+        checks.number("gain_schedule power", power, least=0.0)
+        checks.number("gain_schedule offset", offset, least=0.0)
+        object.__setattr__(self, "gain_schedule", schedule)
 
     @classmethod
     def published(cls, **changes):
@@ -126,6 +127,7 @@ class Contour(NamedTuple):
     cells_per_node: int
     inverse_cells_per_node: float
     nodes: int
+    last_node_excess: float  # log(cells of a node / cells of the last node)
     inverse_node_width: float
     rebuild_every: int  # steps between two clipped Psi
     node_place: float
@@ -159,6 +161,7 @@ def contour(partition, scheme, zeta, temperature):
     clipped = scheme.clip is not None
     cells_per_node = max(1, int(NODE_WIDTH * temperature / width)) if clipped else 1
     cells_per_node = min(cells_per_node, bins // 2)
+    nodes = -(-bins // cells_per_node)
     node_width = cells_per_node * width
     tilt = zeta * temperature
     fall, rise = scheme.clip if clipped else (-math.inf, math.inf)
@@ -169,9 +172,10 @@ def contour(partition, scheme, zeta, temperature):
         bins=bins,
         cells_per_node=cells_per_node,
         inverse_cells_per_node=1.0 / cells_per_node,
-        nodes=-(-bins // cells_per_node),
+        nodes=nodes,
+        last_node_excess=math.log(cells_per_node / (bins - (nodes - 1) * cells_per_node)),
         inverse_node_width=1.0 / node_width,
-        rebuild_every=REBUILD_EVERY * -(-bins // cells_per_node),
+        rebuild_every=REBUILD_EVERY * nodes,
         node_place=SLOPES[scheme.slope],
         smooth=scheme.slope == "smooth",
         clipped=clipped,
@@ -223,7 +227,10 @@ def build_log_psi(pdf, contour):
     log_psi[0] = last
     highest_theta = highest_psi = last
     for k in range(1, contour.nodes):
-        log_theta = max(math.log(max(node_mass[k], TINY)) - log_total, contour.log_floor)
+        log_theta = math.log(max(node_mass[k], TINY)) - log_total
+        if k == contour.nodes - 1:
+            log_theta += contour.last_node_excess
+        log_theta = max(log_theta, contour.log_floor)
         log_psi[k] = log_psi[k - 1] + min(max(log_theta - last, contour.fall), contour.rise)
         last = log_theta
         highest_theta = max(highest_theta, log_theta)
@@ -277,10 +284,10 @@ def log_weight_at(pdf, contour, energy):
 
 
 @njit(**LOOP)
-def learn(pdf, contour, energy, step):
+def learn(pdf, contour, energy, step, rebuild):
     """theta <- (1 - a) theta + a e_J with a = omega_k g, after move number `step` = 0, 1, ...
 
-    Returns the gradient multiplier of the next move.
+    `rebuild` says whether a clipped Psi is due. Returns the gradient multiplier of the next move.
     """
     cell = cell_of(energy, contour)
     log_psi, slope = log_psi_at(pdf, contour, energy)
@@ -303,7 +310,7 @@ def learn(pdf, contour, energy, step):
         rescale(pdf, contour)
         build_log_psi(pdf, contour)
     if contour.clipped:
-        if (step + 1) % contour.rebuild_every == 0:
+        if rebuild:
             build_log_psi(pdf, contour)
     else:  # the update has moved Psi
         pdf.log_psi[node] = math.log(max(pdf.node_mass[node], TINY))
@@ -360,7 +367,14 @@ def read(energies, theta, partition, scheme, *, zeta, temperature):
     Returns
     -------
     Reading
+
+    Raises
+    ------
+    ValueError
+        If an energy is NaN.
     """
+    if np.isnan(energies).any():
+        raise ValueError("energies must not be NaN")
     settings = contour(partition, scheme, zeta, temperature)
     state = energy_pdf(theta, settings)
     energies = np.asarray(energies, dtype=np.float64)

@@ -17,7 +17,7 @@ PANELS = {1: 20_000, 2: 200}
 POINTS = 8
 DEPTH = 45.0  # the domain ends where the density has fallen by exp(-DEPTH)
 SHOWN_DEPTH = 12.0  # the same for histograms
-LEVELS = 20_000
+LEVELS = 8_000
 
 
 class Moments(NamedTuple):
@@ -77,6 +77,13 @@ def _check(target, temperature):
     return checks.number("temperature", temperature, above=0.0)
 
 
+def _frozen(array):
+    """A copy that nobody can change, for what is cached."""
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
 @_remember(64)
 def domain(target, temperature=1.0, depth=DEPTH):
     """Bounds (2, dim) of the box, or of where exp(-U / tau) is within exp(-depth) of its maximum.
@@ -86,7 +93,7 @@ def domain(target, temperature=1.0, depth=DEPTH):
     """
     temperature = _check(target, temperature)
     if target.box is not None:
-        return target.box
+        return _frozen(target.box)
     centres = np.zeros((1, target.dim)) if target.modes is None else target.modes
     bounds = np.array([centres.min(axis=0) - 1.0, centres.max(axis=0) + 1.0])
     for _ in range(200):
@@ -100,7 +107,7 @@ def domain(target, temperature=1.0, depth=DEPTH):
                 bounds[end, i] += (2 * end - 1) * 0.05 * width[i]
                 grown = True
         if not grown:
-            return bounds
+            return _frozen(bounds)
     raise ValueError(
         f"target {target.name!r} must rise by {depth:g} * temperature in all directions, or have "
         f"a box; it does not inside {bounds.tolist()}"
@@ -259,17 +266,19 @@ def histogram(target, bins=50, temperature=1.0, *, with_error=False):
 # --- the long run of contour SGLD -----------------------------------------------------------------
 
 
-def _levels(target, temperature, function=None):
-    """The target's mass, and the integral of f, on fine levels of energy."""
+def _levels(target, partition, temperature, function=None):
+    """The target's mass, and the integral of f, on fine levels of energy, none across two cells."""
     grid, _ = _grids(target, temperature)
-    low, high = grid.energies.min(), grid.energies[grid.masses > 0].max()
-    level = ((grid.energies - low) / (high - low) * LEVELS).astype(np.int64).clip(0, LEVELS - 1)
-    mass = np.bincount(level, grid.masses, LEVELS)
+    height = partition.width / max(1, LEVELS // partition.bins)
+    level = np.ceil((grid.energies - partition.low) / height) - 1.0
+    level = level.clip(level.min(), level.min() + 50 * LEVELS)  # far above there is no mass
+    level = (level - level.min()).astype(np.int64)
+    mass = np.bincount(level, grid.masses)
     used = mass > 0
-    energies = np.bincount(level, grid.masses * grid.energies, LEVELS)[used] / mass[used]
+    energies = np.bincount(level, grid.masses * grid.energies)[used] / mass[used]
     if function is None:
         return energies, mass[used], None
-    values = np.bincount(level, grid.masses * np.asarray(function(grid.points)), LEVELS)
+    values = np.bincount(level, grid.masses * np.asarray(function(grid.points)))
     return energies, mass[used], values[used]
 
 
@@ -310,7 +319,7 @@ def contour_fixed_point(
         If the iteration does not settle.
     """
     scheme = ContourScheme() if scheme is None else scheme
-    energies, mass, _ = _levels(target, temperature)
+    energies, mass, _ = _levels(target, partition, temperature)
     seen, chance = _noisy(energies, target.noise)
     cells = partition.index(seen)
     theta = energy_pdf(target, partition, temperature)
@@ -344,7 +353,7 @@ def contour_mean(function, target, partition, theta, *, scheme=None, zeta=0.75, 
     theta : array (bins,)
     """
     scheme = ContourScheme() if scheme is None else scheme
-    energies, mass, values = _levels(target, temperature, function)
+    energies, mass, values = _levels(target, partition, temperature, function)
     seen, chance = _noisy(energies, target.noise)
     reading = read(seen, theta, partition, scheme, zeta=zeta, temperature=temperature)
     weight = np.exp(-zeta * (reading.log_psi @ chance)) * (np.exp(reading.log_weights) @ chance)

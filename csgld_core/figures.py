@@ -5,7 +5,6 @@ import io
 import json
 import os
 import platform
-import tempfile
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numba
 import numpy as np
 from matplotlib import rc_context
 
-from . import __version__
+from . import __version__, files
 from .plotting import STYLE
 from .targets import Target
 
@@ -33,16 +32,8 @@ def folder():
 
 def write(path, content):
     """Write bytes or text to `path`, all or nothing."""
-    content = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with files.replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
 
 
 def plain(value):
@@ -73,11 +64,11 @@ def versions():
     }
 
 
-def _note(name, files, caption, seeds, settings):
+def _note(name, names, caption, seeds, settings):
     path = folder() / "manifest.json"
     manifest = json.loads(path.read_text()) if path.exists() else {}
     manifest[name] = {
-        "files": files,
+        "files": names,
         "caption": caption,
         "seeds": plain(seeds),
         "settings": plain(settings),

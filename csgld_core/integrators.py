@@ -88,11 +88,35 @@ def finish(walkers, w, dynamics, step_size):
 
 
 @njit(**LOOP)
+def settle(walkers, w, dynamics, former_temperature, generator):
+    """Adapt what walker w carries after it came from a walker at another temperature.
+
+    Momenta scale with the square root of the temperature. The normal xi of Leimkuhler-Matthews is
+    drawn anew from its distribution at this x: x - sqrt(tau eps / 2) xi is independent of xi, hence
+    E[xi | x] = sqrt(eps / (2 tau)) F to first order in eps.
+    """
+    temperature, step_size = walkers.temperature[w], walkers.step_size[w]
+    warming = math.sqrt(temperature / former_temperature)
+    for i in range(walkers.position.shape[1]):
+        walkers.velocity[w, i] *= warming
+        if dynamics.integrator == LEIMKUHLER_MATTHEWS:
+            pull = math.sqrt(0.5 * step_size / temperature) * walkers.force[w, i]
+            walkers.noise[w, i] = generator.standard_normal() + pull
+
+
+@njit(**LOOP)
+def turn(walkers, w, i):
+    """Mirror what walker w carries along coordinate i, the normal that comes twice included."""
+    walkers.velocity[w, i] = -walkers.velocity[w, i]
+    walkers.noise[w, i] = -walkers.noise[w, i]
+
+
+@njit(**LOOP)
 def reflect(walkers, w, dynamics):
     """Mirror walker w at the walls it crossed; False if it overshot by more than the box."""
     if dynamics.walls != REFLECT:
         return True
-    position, velocity, box = walkers.position, walkers.velocity, dynamics.box
+    position, box = walkers.position, dynamics.box
     for i in range(position.shape[1]):
         x, low, high = position[w, i], box[0, i], box[1, i]
         if x < low or x > high:
@@ -100,7 +124,7 @@ def reflect(walkers, w, dynamics):
             if not low <= x <= high:
                 return False
             position[w, i] = x
-            velocity[w, i] = -velocity[w, i]
+            turn(walkers, w, i)
     return True
 
 

@@ -12,14 +12,15 @@ from numba import float64, int64, njit, types
 
 from .compiled import LOOP
 from .energy_pdf import Contour, EnergyPdf, learn, log_weight_at, multiplier_at
-from .integrators import REJECT, Dynamics, Walkers, finish, move, outside
+from .integrators import REJECT, Dynamics, Walkers, finish, move, outside, settle, turn
 from .targets import CALLBACK, GENERATOR
 
 PLAIN, CYCLICAL, SWAPS, CONTOUR = 0, 1, 2, 3
 
 # What a chain counts.
-STEP, NEXT_DRAW, DRAWN, CLAMPED, SWAPPED, SNAPSHOTS = 0, 1, 2, 3, 4, 5
-COUNTERS = 6
+STEP, NEXT_DRAW, DRAWN, NEXT_BUILD, SNAPSHOTS = 0, 1, 2, 3, 4
+CLAMPED, REJECTED, SWAPPED = 5, 6, 7
+COUNTERS = 8
 
 # One move may not climb further than this many widths of the whole energy partition.
 RUNAWAY = 10.0
@@ -31,7 +32,7 @@ class Strategy(NamedTuple):
     kind: int
     noise: float  # standard deviation on the energy and on each gradient component
     cycle: int  # steps of a cycle
-    sampling_from: float  # part of a cycle after which draws are kept
+    sampling_from: int  # step of a cycle from which draws are kept
     swap_rate: float
     swap_variance: float
     capped_swaps: bool  # min(1, S) rather than the published S
@@ -53,12 +54,12 @@ class Draws(NamedTuple):
 
 
 @njit(**LOOP)
-def swap(walkers, strategy, generator):
+def swap(walkers, dynamics, strategy, generator):
     """Exchange the cold and the hot walker with probability a min(1, S) (Deng et al. 2020).
 
     S = exp(delta (U_cold - U_hot - delta sigma^2)), delta = 1 / tau_cold - 1 / tau_hot.
     """
-    energy, velocity = walkers.energy, walkers.velocity
+    energy = walkers.energy
     cold, hot = walkers.temperature
     delta = 1.0 / cold - 1.0 / hot
     log_s = delta * (energy[0] - energy[1] - delta * strategy.swap_variance)
@@ -66,13 +67,13 @@ def swap(walkers, strategy, generator):
         log_s = min(log_s, 0.0)
     if generator.random() >= strategy.swap_rate * math.exp(log_s):
         return 0
-    for i in range(velocity.shape[1]):
-        for state in (walkers.position, velocity, walkers.noise, walkers.force):
+    for i in range(walkers.position.shape[1]):
+        for state in (walkers.position, walkers.velocity, walkers.force):
             state[0, i], state[1, i] = state[1, i], state[0, i]
-        velocity[0, i] *= math.sqrt(cold / hot)
-        velocity[1, i] *= math.sqrt(hot / cold)
-    for state in (energy, walkers.exact_energy):
-        state[0], state[1] = state[1], state[0]
+    for level in (energy, walkers.exact_energy):
+        level[0], level[1] = level[1], level[0]
+    settle(walkers, 0, dynamics, hot, generator)
+    settle(walkers, 1, dynamics, cold, generator)
     return 1
 
 
@@ -101,25 +102,75 @@ def snapshot(pdf, draws, n):
 
 
 @njit(**LOOP)
-def evaluate(callback, data, generator, walkers, w, strategy, position, gradient):
+def evaluate(callback, data, generator, walkers, w, strategy, scratch):
     """Exact energy, energy estimate and gradient estimate at walker w."""
-    dim = position.size
-    for i in range(dim):
+    position, gradient, _ = scratch
+    for i in range(position.size):
         position[i] = walkers.position[w, i]
     energy = callback(position, gradient, data, generator)
     walkers.exact_energy[w] = energy
     if strategy.noise > 0.0:
         energy += strategy.noise * generator.standard_normal()
-        for i in range(dim):
+        for i in range(gradient.size):
             gradient[i] += strategy.noise * generator.standard_normal()
     walkers.energy[w] = energy
 
 
 @njit(**LOOP)
-def steer(walkers, w, gradient):
+def steer(walkers, w, scratch):
     """The force on walker w: multiplier times gradient."""
+    gradient = scratch[1]
     for i in range(gradient.size):
         walkers.force[w, i] = walkers.multiplier[w] * gradient[i]
+
+
+@njit(**LOOP)
+def take_step(
+    callback,
+    data,
+    generator,
+    walkers,
+    w,
+    dynamics,
+    strategy,
+    contour,
+    pdf,
+    counters,
+    scratch,
+    step,
+    decay,
+):
+    """Move walker w, learn from where it came to, and find its next force; False if it diverged."""
+    origin = scratch[2]
+    step_size = decay * walkers.step_size[w]
+    origin_energy = walkers.exact_energy[w]
+    if dynamics.walls == REJECT:
+        for i in range(origin.size):
+            origin[i] = walkers.position[w, i]
+    if not move(walkers, w, dynamics, step_size, generator):
+        return False
+    if dynamics.walls == REJECT and outside(walkers, w, dynamics.box):
+        counters[REJECTED] += 1
+        for i in range(origin.size):
+            walkers.position[w, i] = origin[i]
+            turn(walkers, w, i)
+    evaluate(callback, data, generator, walkers, w, strategy, scratch)
+    energy = walkers.energy[w]
+    if not math.isfinite(energy):
+        return False
+    if strategy.kind == CONTOUR:
+        if energy <= contour.low or energy > contour.high:
+            counters[CLAMPED] += 1
+            climb = energy - max(origin_energy, contour.high)
+            if climb > RUNAWAY * (contour.high - contour.low):
+                return False
+        rebuild = step + 1 == counters[NEXT_BUILD]
+        if rebuild:
+            counters[NEXT_BUILD] += contour.rebuild_every
+        walkers.multiplier[w] = learn(pdf, contour, energy, step, rebuild)
+    steer(walkers, w, scratch)
+    finish(walkers, w, dynamics, step_size)
+    return True
 
 
 def _type(named_tuple, **fields):
@@ -165,55 +216,44 @@ def advance(
     stop,
 ):
     """Advance one chain to step `stop`; 0, or 1 + the number of the walker that diverged."""
-    position, gradient, origin = scratch
+    count = walkers.energy.size
     if counters[STEP] < 0:  # the first force, before any move
-        for w in range(walkers.energy.size):
-            evaluate(callback, data, generator, walkers, w, strategy, position, gradient)
+        for w in range(count):
+            evaluate(callback, data, generator, walkers, w, strategy, scratch)
             if strategy.kind == CONTOUR:
                 walkers.multiplier[w] = multiplier_at(pdf, contour, walkers.energy[w])
-            steer(walkers, w, gradient)
+            steer(walkers, w, scratch)
         counters[STEP] = 0
     for step in range(counters[STEP], stop):
-        phase, decay = 0.0, 1.0
+        place, decay = 0, 1.0
         if strategy.kind == CYCLICAL:
-            phase = (step % strategy.cycle) / strategy.cycle
-            decay = 0.5 * (math.cos(math.pi * phase) + 1.0)
-        for w in range(walkers.energy.size):
-            step_size = decay * walkers.step_size[w]
-            origin_energy = walkers.exact_energy[w]
-            if dynamics.walls == REJECT:
-                for i in range(origin.size):
-                    origin[i] = walkers.position[w, i]
-            sane = move(walkers, w, dynamics, step_size, generator)
-            if dynamics.walls == REJECT and outside(walkers, w, dynamics.box):
-                for i in range(origin.size):
-                    walkers.position[w, i] = origin[i]
-                    walkers.velocity[w, i] = -walkers.velocity[w, i]
-            evaluate(callback, data, generator, walkers, w, strategy, position, gradient)
-            energy = walkers.energy[w]
-            sane = sane and math.isfinite(energy)
-            clamped = energy <= contour.low or energy > contour.high
-            if strategy.kind == CONTOUR and sane and clamped:
-                counters[CLAMPED] += 1
-                climb = energy - max(origin_energy, contour.high)
-                sane = climb <= RUNAWAY * (contour.high - contour.low)
-            if not sane:
-                counters[STEP] = step
-                return 1 + w
-            if strategy.kind == CONTOUR:
-                walkers.multiplier[w] = learn(pdf, contour, energy, step)
-            steer(walkers, w, gradient)
-            finish(walkers, w, dynamics, step_size)
+            place = step % strategy.cycle
+            decay = 0.5 * (math.cos(math.pi * place / strategy.cycle) + 1.0)
+        # The first walker by itself: the compiler then knows its place in memory.
+        failed = 0
+        if not take_step(
+            callback, data, generator, walkers, 0, dynamics, strategy, contour, pdf, counters,
+            scratch, step, decay,
+        ):  # fmt: skip
+            failed = 1
+        for w in range(1, count):
+            if failed == 0 and not take_step(
+                callback, data, generator, walkers, w, dynamics, strategy, contour, pdf, counters,
+                scratch, step, decay,
+            ):  # fmt: skip
+                failed = 1 + w
+        if failed > 0:
+            return failed
         if strategy.kind == SWAPS:
-            counters[SWAPPED] += swap(walkers, strategy, generator)
+            counters[SWAPPED] += swap(walkers, dynamics, strategy, generator)
         if step + 1 == counters[NEXT_DRAW]:
             counters[NEXT_DRAW] += draws.thin
-            if phase >= strategy.sampling_from:
+            if place >= strategy.sampling_from:
                 record(walkers, strategy, contour, pdf, draws, counters[DRAWN], step)
                 counters[DRAWN] += 1
         n = counters[SNAPSHOTS]
         if n < draws.snapshot_steps.size and draws.snapshot_steps[n] == step + 1:
             snapshot(pdf, draws, n)
             counters[SNAPSHOTS] += 1
-    counters[STEP] = stop
+        counters[STEP] = step + 1
     return 0

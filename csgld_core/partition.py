@@ -35,8 +35,12 @@ class EnergyPartition:
         low = checks.number("low", self.low)
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", checks.number("high", self.high, above=low))
-        object.__setattr__(self, "bins", checks.integer("bins", self.bins, least=2))
-        checks.number("(high - low) / bins", self.width, above=0.0)
+        object.__setattr__(self, "bins", checks.integer("bins", self.bins, least=2, most=10**9))
+        if not (self.width > 0 and np.isfinite(1.0 / self.width) and np.isfinite(self.width)):
+            raise ValueError(
+                f"high must be as far above low = {self.low!r} as {self.bins} bins of a finite "
+                f"width need, got {self.high!r}"
+            )
 
     @property
     def width(self):

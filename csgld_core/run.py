@@ -1,14 +1,11 @@
 """Run: what a sampler returns, and its file."""
 
 import json
-import os
-import tempfile
-import zipfile
 from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from . import importance
+from . import files, importance
 from .energy_pdf import ContourScheme
 from .partition import EnergyPartition
 
@@ -82,8 +79,7 @@ class Run:
     @property
     def gradients_at_draws(self):
         """Gradient evaluations (draws,) of all chains together until each draw."""
-        done = self.settings["completed_steps"] + 1
-        return (self.steps + 1) * (self.gradient_evaluations // done)
+        return (self.steps + 1) * self.settings["gradients_per_step"]
 
     def weights(self, weighted=True):
         """Normalised importance weights (chains, draws) that sum to 1; equal if not `weighted`."""
@@ -122,23 +118,13 @@ class Run:
 
     def save(self, path):
         """Write to `path` (npz), all or nothing; `Run.load` reads it back."""
-        path = os.fspath(path)
         members = {
             f.name: value
             for f in fields(self)
             if f.name != "settings" and (value := getattr(self, f.name)) is not None
         }
-        folder = os.path.dirname(os.path.abspath(path))
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".run-", suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, format=FORMAT, settings=json.dumps(self.settings), **members)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with files.replacing(path) as file:
+            np.savez(file, format=FORMAT, settings=json.dumps(self.settings), **members)
 
     @classmethod
     def load(cls, path):
@@ -159,5 +145,7 @@ class Run:
                 members[name] = int(members[name])
             members["partial"] = bool(members["partial"])
             return cls(settings=settings, **members)
-        except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as e:
+        except OSError:
+            raise
+        except Exception as e:  # a damaged file fails in many ways
             raise ValueError(f"path must be a file written by Run.save, got {path!r} ({e})") from e

@@ -5,6 +5,7 @@ Each validates its arguments and names a strategy for the one loop in `loop.py`.
 
 import functools
 import inspect
+import json
 import platform
 import warnings
 from dataclasses import asdict
@@ -21,6 +22,7 @@ from .run import Run
 from .settings import Common, check_common
 
 CLAMPED_WARNING = 0.01
+REJECTED_WARNING = 0.5
 # Without contours the loop still wants a partition to look at.
 _NO_CONTOUR = contour(EnergyPartition(0.0, 1.0, 2), ContourScheme(), 0.0, 1.0)
 
@@ -46,7 +48,7 @@ def _strategy(kind, target, **extra):
     """A Strategy, with neutral values for what other kinds use."""
     neutral = {
         "cycle": 1,
-        "sampling_from": 0.0,
+        "sampling_from": 0,
         "swap_rate": 0.0,
         "swap_variance": 0.0,
         "capped_swaps": True,
@@ -94,12 +96,12 @@ def _run(
         chains = [chain for chain, count in zip(chains, counts, strict=True) if count >= kept]
     counters = np.array([chain.counters for chain in chains])
     n = counters[:, loop.DRAWN].min()
-    completed = int(counters[:, loop.STEP].min())
-    settings = {
+    settings = {  # by way of JSON, so that a file gives the same back
         "sampler": name,
         "target": target.description(),
         "steps": steps,
-        "completed_steps": completed,
+        "completed_steps": int(counters[:, loop.STEP].min()),
+        "gradients_per_step": len(temperatures) * len(chains),
         **own,
         **asdict(common),
         "start": [chain.start.tolist() for chain in chains],
@@ -111,6 +113,8 @@ def _run(
         },
     }
     del settings["workers"], settings["progress"]  # they change nothing that is kept
+    moves = counters[:, loop.STEP].sum() * len(temperatures)
+    _warn_of_rejections(counters[:, loop.REJECTED].sum() / moves)
     results = {
         kind: np.array([chain.drawn(kind)[:n] for chain in chains])
         for kind in ("positions", "energies", "exact_energies", "multipliers", "log_weights")
@@ -121,7 +125,7 @@ def _run(
         results["energy_pdf_histories"] = np.array([c.draws.snapshots[:shots] for c in chains])
         results["history_steps"] = chains[0].draws.snapshot_steps[:shots]
     return Run(
-        settings=settings,
+        settings=json.loads(json.dumps(settings)),
         gradient_evaluations=int((counters[:, loop.STEP] + 1).sum()) * len(temperatures),
         steps=chains[0].drawn("steps")[:n].copy(),
         clamped=int(counters[:, loop.CLAMPED].sum()),
@@ -129,6 +133,14 @@ def _run(
         partial=partial,
         **results,
     )
+
+
+def _warn_of_rejections(share):
+    if share > REJECTED_WARNING:
+        warnings.warn(
+            f"{share:.1%} of the moves left the box and were rejected: take a smaller step_size",
+            stacklevel=5,
+        )
 
 
 @_sampler
@@ -203,12 +215,16 @@ def cyclical_sgld(target, steps, *, peak_step_size, cycles=20, sampling_fraction
             "sampling_fraction", sampling_fraction, above=0.0, most=1.0
         ),
     }
-    strategy = _strategy(
-        loop.CYCLICAL,
-        target,
-        cycle=-(-steps // own["cycles"]),
-        sampling_from=1.0 - own["sampling_fraction"],
-    )
+    cycle = -(-steps // own["cycles"])
+    sampling_from = cycle - round(own["sampling_fraction"] * cycle)
+    places = range(common.burn_in + common.thin - 1, steps, common.thin)
+    if all(place % cycle < sampling_from for place in places[:cycle]):
+        raise ValueError(
+            f"sampling_fraction must be large enough to keep a draw, got {sampling_fraction!r} "
+            f"with {own['cycles']} cycles of {cycle} steps, burn_in={common.burn_in} and "
+            f"thin={common.thin}"
+        )
+    strategy = _strategy(loop.CYCLICAL, target, cycle=cycle, sampling_from=sampling_from)
     peak = own["peak_step_size"]
     return _run("cyclical_sgld", target, steps, common, own, strategy, [peak], [common.temperature])
 

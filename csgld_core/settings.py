@@ -63,7 +63,7 @@ def check_common(target, steps, keywords):
     """
     if not isinstance(target, Target):
         raise ValueError(f"target must be a csgld_core.Target, got {target!r}")
-    steps = checks.integer("steps", steps, least=1)
+    steps = checks.integer("steps", steps, least=1, most=10**15)
     common = Common(**keywords)
     burn_in = checks.integer("burn_in", common.burn_in, least=0, most=steps - 1)
     chains = checks.integer("chains", common.chains, least=1)

@@ -36,7 +36,7 @@ def _callback(function):
     warnings.warn(
         "energy_and_gradient is a plain Python function: it works, about a hundred times slower "
         "than under @numba.njit",
-        stacklevel=4,
+        stacklevel=3,
     )
 
     @njit(CALLBACK_SIGNATURE)
@@ -113,6 +113,8 @@ class Target:
         self.name = str(name)
         self.noise = checks.number("noise", noise, least=0.0)
         self.modes = None if modes is None else checks.array("modes", modes, (None, self.dim))
+        if basin is not None and not callable(basin):
+            raise ValueError(f"basin must be None or a function of positions, got {basin!r}")
         self.basin = basin
         self.data = np.zeros((1, 1)) if data is None else checks.array("data", data, (None, None))
         self.callback = _callback(energy_and_gradient)
@@ -199,7 +201,8 @@ class Target:
             up, down = positions.copy(), positions.copy()
             up[:, i] += step
             down[:, i] -= step
-            numeric = (self.energies(up) - self.energies(down)) / (2 * step)
+            with np.errstate(invalid="ignore"):  # infinite energies are found below
+                numeric = (self.energies(up) - self.energies(down)) / (2 * step)
             wrong = ~(np.abs(gradients[:, i] - numeric) <= tolerance * (1 + np.abs(numeric)))
             wrong |= ~np.isfinite(energies)
             if wrong.any():

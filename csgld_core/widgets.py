@@ -6,6 +6,7 @@ combinations are explained below it. `local_traps(live=False)` returns the same 
 
 import html
 import io
+import warnings
 
 import ipywidgets
 import numpy as np
@@ -65,7 +66,9 @@ class Demo(ipywidgets.VBox):
         """Compute and redraw."""
         values = {name: control.value for name, control in self.controls.items()}
         try:
-            fig, text = self.compute(**values)
+            with warnings.catch_warnings(record=True) as notes:
+                warnings.simplefilter("always")
+                fig, text = self.compute(**values)
         except (ValueError, DivergenceError) as problem:
             self.line.value = f"<b>That does not work:</b> {html.escape(str(problem))}"
             return
@@ -73,7 +76,9 @@ class Demo(ipywidgets.VBox):
         with rc_context(plotting.STYLE):
             fig.savefig(buffer, format="png", dpi=plotting.STYLE["figure.dpi"])
         self.picture.value = buffer.getvalue()
-        self.line.value = html.escape(text)
+        self.line.value = "<br>".join(
+            html.escape(line) for line in (text, *(f"Note: {note.message}" for note in notes))
+        )
 
 
 def _slider(kind, description, tooltip, value, low, high, step, **extra):

@@ -1,0 +1,1 @@
+"""What the samplers cost, measured: `python -m benchmarks.speed`."""

@@ -1,0 +1,206 @@
+"""Figures, animations, demos and claims: what is drawn is the data, and nothing is half done."""
+
+import io
+import itertools
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import csgld_core as cc
+from csgld_core import animation, claims, exact, figures, metrics, plotting, widgets
+
+TARGET = cc.targets.nine_modes()
+
+
+@pytest.fixture(scope="module")
+def runs():
+    short = {"SGLD": cc.experiments.E2_RACE["SGLD"], "CSGLD": cc.experiments.E2_RACE["CSGLD"]}
+    return {name: found[0] for name, found in cc.experiments.race(short, [1], 20_000).items()}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("CSGLD_FIGURES", str(tmp_path))
+    return tmp_path
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+
+def test_comparison_draws_the_weighted_histograms(runs):
+    fig = plotting.comparison(TARGET, runs)
+    truth, _, csgld = (ax.images[0].get_array().T / 50**2 for ax in fig.axes[:3])
+    assert np.allclose(truth, exact.histogram(TARGET)[:-1].reshape(50, 50))
+    assert 0.5 * np.abs(csgld - truth).sum() == pytest.approx(
+        metrics.total_variation(runs["CSGLD"], TARGET)
+    )
+    assert "modes met" in fig.axes[2].get_title()
+
+
+def test_bands_are_means_and_standard_errors():
+    _, ax = plotting.figure()
+    values = np.array([[1.0, 2.0, 3.0], [4.0, 4.0, 4.0]])
+    plotting.bands(ax, [10, 20], values, "SGLD")
+    assert np.allclose(ax.lines[0].get_ydata(), [2.0, 4.0])
+    corners = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert corners.min() == pytest.approx(2.0 - 1 / np.sqrt(3))
+
+
+def test_density_integrates_to_one():
+    target = cc.targets.two_modes()
+    run = cc.sgld(target, 20_000, step_size=0.1, seed=1)
+    _, ax = plotting.figure()
+    plotting.density(ax, target, {"SGLD": run})
+    x, y = ax.lines[0].get_data()
+    assert y.sum() * (x[1] - x[0]) == pytest.approx(1.0)
+    truth = ax.patches[0].get_data()
+    assert (truth.values * np.diff(truth.edges)).sum() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_methods_differ_in_more_than_colour():
+    for cues in (plotting.COLOURS, plotting.MARKERS, plotting.LINES):
+        methods = [str(cues[name]) for name in cues if name != "truth"]
+        assert len(set(methods)) == len(methods)
+
+
+def test_saved_figures_are_deterministic_and_noted(folder):
+    def save():
+        fig, ax = plotting.figure()
+        ax.plot([1, 2], [3, 4])
+        settings = {"E1": cc.experiments.E1_PUBLISHED}
+        return figures.save(fig, "line", caption="a line", seeds=range(2), settings=settings)
+
+    picture = save()
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    save()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+    assert set(first) == {"line.png", "line.svg", "manifest.json"}
+    entry = json.loads(first["manifest.json"])["line"]
+    assert entry["seeds"] == [0, 1]
+    assert entry["settings"]["E1"]["target"]["name"] == "two_modes"
+    data, metadata = picture._repr_mimebundle_()
+    assert metadata["image/png"]["alt"] == "a line"
+    assert set(data) == {"image/png", "text/plain"}
+
+
+def test_writing_is_all_or_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    figures.write(path, "old")
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(figures.os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        figures.write(path, "new")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+    assert path.read_text() == "old"
+
+
+# --- animation ------------------------------------------------------------------------------------
+
+
+def test_animation_moves_ends_complete_and_is_deterministic(runs):
+    content = animation.race(TARGET, runs, frames=5)
+    assert animation.race(TARGET, runs, frames=5) == content
+    picture = Image.open(io.BytesIO(content))
+    assert picture.n_frames == 5
+    frames = []
+    for n in range(5):
+        picture.seek(n)
+        frames.append(np.asarray(picture.convert("RGB"), dtype=int))
+    assert all(np.abs(a - b).sum() > 0 for a, b in itertools.pairwise(frames))
+    still = animation.race(TARGET, runs, still=True)
+    drawn = still.axes[0].lines[0].get_xdata()
+    assert np.array_equal(drawn, runs["SGLD"].positions[0, :, 0])
+
+
+# --- demos ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [widgets.local_traps, widgets.race])
+def test_a_slider_changes_picture_and_numbers_and_reset_restores_them(make):
+    demo = make()
+    demo.controls["seed"].value = 1
+    start = demo.controls["steps" if "steps" in demo.controls else "budget"]
+    start.value = 1e4
+    before = demo.picture.value, demo.line.value
+    for name, control in demo.controls.items():
+        if hasattr(control, "options"):
+            control.value = control.options[-1]
+            demo.update()
+            control.value = control.options[0]
+        assert control.tooltip, name
+    demo.controls["noise"].value = 1.5
+    assert (demo.picture.value, demo.line.value) != before
+    demo.reset()
+    assert all(demo.controls[name].value == value for name, value in demo.defaults.items())
+    assert demo.line.value == make().line.value
+    assert repr(demo).startswith("Live demo")
+
+
+def test_a_bad_combination_is_explained():
+    demo = widgets.race()
+    demo.controls["step_size"].value = 0.2
+    assert "That does not work" in demo.line.value
+    assert "step" in demo.line.value
+
+
+def test_a_warning_stands_below_the_picture():
+    demo = widgets.race()
+    demo.controls["budget"].value = 1e4
+    demo.controls["noise"].value = 4.0
+    assert "Note: " in demo.line.value
+    assert "outside the partition" in demo.line.value
+
+
+# --- claims ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ([0.1, 0.2, 0.3], "holds"),
+        ([-0.1, -0.2, -0.3], "does not hold here"),
+        ([-1.0, 0.5, 1.0], "undecided here"),
+    ],
+)
+def test_verdicts_follow_from_the_numbers(values, verdict):
+    claim = claims.judge("csgld-beats-sgld", values, budget=1, seeds=[1, 2, 3])
+    assert claim.verdict == verdict
+    assert claim.value == pytest.approx(np.mean(values))
+    assert claim.standard_error == pytest.approx(np.std(values, ddof=1) / np.sqrt(3))
+
+
+def test_upper_bounds():
+    judged = claims.judge("csgld-like-resgld", [0.01, 0.02], budget=1, seeds=[1, 2])
+    assert judged.verdict == "holds"
+    judged = claims.judge("csgld-like-resgld", [0.91, 0.92], budget=1, seeds=[1, 2])
+    assert judged.verdict == "does not hold here"
+
+
+@pytest.mark.parametrize(
+    ("id", "values", "seeds"),
+    [
+        ("nonsense", [1.0, 2.0], [1, 2]),
+        ("sgld-stuck", [1.0, np.nan], [1, 2]),
+        ("sgld-stuck", [1.0], [1, 2]),
+        ("sgld-stuck", [1.0], [1]),
+    ],
+)
+def test_bad_evidence(id, values, seeds):
+    with pytest.raises(ValueError, match="must be"):
+        claims.judge(id, values, budget=1, seeds=seeds)
+
+
+def test_claims_are_replaced_by_id_and_rendered(folder):
+    assert claims.table() == "no claims recorded yet"
+    for value in (1.0, 5.0):
+        values = [value, value + 0.1]
+        claims.record([claims.judge("sgld-stuck", values, budget=1000, seeds=[1, 2])])
+    (claim,) = claims.load()
+    assert claim.value == pytest.approx(5.05)
+    assert claim.claim in (folder / "CLAIMS.md").read_text()
+    assert claim.claim in claims.table()
