@@ -3,19 +3,20 @@
 What a step of a sampler on E2 cannot do without, with the same primitives (numba, numpy's
 Generator, libm) and the same compiler options:
 
-| floor     | normals                      | sin + cos      | exp                    | log            |
-|-----------|------------------------------|----------------|------------------------|----------------|
-| sgld      | 5: 2 moves, 2 gradient, 1 U  | 2 coordinates  |                        |                |
-| contour   | 5                            | 2              | 1: Psi^zeta            | 100 / 200 steps|
-| published | 5                            | 2              | 2: theta^zeta, k^power | 3              |
+| floor     | normals | sine and cosine of | exp                    | log              |
+|-----------|---------|--------------------|------------------------|------------------|
+| sgld      | 5       | 2 angles           |                        |                  |
+| contour   | 5       | 2 angles           | 1: Psi^zeta            | 100 in 200 steps |
+| published | 5       | 2 angles           | 2: theta^zeta, k^power | 3                |
 
-Contour rebuilds log Psi, one log for each of its 100 nodes, once in 200 steps. The three logs of
-the published scheme are those of the changed cell (theta^zeta uses it too), of the total, and of k.
+Normals: two for the move, two for the gradient, one for the energy. Contour rebuilds log Psi, one
+log for each of its 100 nodes, once in 200 steps. The three logs of the published scheme are those
+of the changed cell (which serves theta^zeta too), of the total, and of k.
 
-Not counted, though the samplers may spend time on them: everything that is constant during a run
-(the square root of the noise, BAOAB's exponential: so BAOAB's floor is the Euler one), the cosine
-and the square root of a cyclical step size, the uniform number and the exponential of a swap,
-arithmetic, memory, walls, and what is done once for each draw.
+Not counted, so that no floor is too high: what is constant during a run (the square root before the
+noise and BAOAB's exponential: all integrators have one floor), the cosine and the square root of a
+cyclical step size, the uniform number and the exponential of a swap, arithmetic, memory, walls,
+and what is done once for each draw.
 """
 
 import math
@@ -48,7 +49,7 @@ def compile_floor(operations):
     """A compiled loop (generator, path) -> sum, one turn for each row of a `path`."""
     normals, angles, exps, logs, block_logs = operations
 
-    # The samplers' options: without `_nrt` numba counts references inside the loop.
+    # The samplers' options (csgld_core.compiled.LOOP), but nothing is cached.
     @njit(nogil=True, error_model="numpy", _nrt=False)
     def run(generator, path):
         total = 0.0

@@ -2,7 +2,8 @@
 
     python -m benchmarks.speed
 
-Times are medians of interleaved rounds, whose order rotates, in one process.
+Times are medians of interleaved rounds, whose order rotates, in one process. Kernels and floors are
+timed by the processor's clock, which stands still while another job has the processor.
 """
 
 import json
@@ -85,24 +86,25 @@ def cases():
     return table
 
 
-def seconds(function, *args, **keywords):
+def seconds(function, *args, clock=time.perf_counter, **keywords):
     """Seconds that one call takes."""
-    start = time.perf_counter()
+    start = clock()
     function(*args, **keywords)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def kernel_time(case):
     """Nanoseconds a gradient: a long run minus a short one, so that all set-up cancels."""
     settings = {**case.settings, "seed": SEED}
-    short = seconds(case.sampler, **{**settings, "steps": SHORT})
-    long = seconds(case.sampler, **{**settings, "steps": LONG})
+    short = seconds(case.sampler, clock=time.process_time, **{**settings, "steps": SHORT})
+    long = seconds(case.sampler, clock=time.process_time, **{**settings, "steps": LONG})
     return 1e9 * (long - short) / (LONG - SHORT) / case.gradients
 
 
 def floor_time(floor, path):
     """Nanoseconds a turn of a compiled floor."""
-    return 1e9 * seconds(floor, np.random.default_rng(SEED), path) / len(path)
+    generator = np.random.default_rng(SEED)
+    return 1e9 * seconds(floor, generator, path, clock=time.process_time) / len(path)
 
 
 def path_of(case):
@@ -259,17 +261,17 @@ def markdown_table(header, rows):
     return ["| " + " | ".join(line) + " |" for line in lines] + [""]
 
 
-def report(machine, kernels, first_calls, threads, races):
+def report(machine, load, kernels, first_calls, threads, races):
     """RESULTS.md as text."""
     versions = ", ".join(f"{name} {version}" for name, version in machine.items())
     lines = [
         "# Speed",
         "",
-        "Written by `make bench`; the numbers behind it are in results.json. Medians of interleaved "
-        "rounds, quartiles in brackets. The machine was **shared and noisy**: trust ratios, which "
-        "compare neighbours in time, before times.",
+        "Written by `make bench`; the raw numbers are in results.json. Medians of interleaved "
+        "rounds, quartiles in brackets. The machine was **shared and noisy**: trust ratios, which compare "
+        "neighbours in time, before times.",
         "",
-        f"{versions}.",
+        f"{versions}; load average {load} at the start.",
         "",
         "## Targets",
         "",
@@ -289,7 +291,7 @@ def report(machine, kernels, first_calls, threads, races):
         "",
         f"On E2, one draw kept every 20 steps. A time is the difference between a run of {LONG:,} "
         f"and one of {SHORT:,} steps through the public functions, divided by the gradients, so "
-        "that compilation, checks, allocation and filling the partition cancel. What grows with "
+        "that compilation, checks and filling the partition cancel. What grows with "
         "the number of steps stays in: memory for the draws, their weights, snapshots of the "
         "energy PDF.",
         "",
@@ -324,7 +326,7 @@ def report(machine, kernels, first_calls, threads, races):
         "## Many seeds",
         "",
         f"- {len(SEEDS)} seeds of contour SGLD: throughput on two threads over that on one "
-        f"{spread(ratios(threads['1'], threads['2']))}.",
+        f"{spread(ratios(threads['1'], threads['2']))}. Other jobs on the processors lower it.",
         f"- The published comparison on E2, {len(E2_RACE)} methods with 2e5 gradients on "
         f"{len(SEEDS)} seeds: {spread(races)} s in all.",
         "",
@@ -351,11 +353,13 @@ def main():
         "python": platform.python_version(),
         "processors": os.cpu_count(),
     }
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     kernels = measure_kernels()
     threads, races = measure_threads(), measure_race()
     first_calls = measure_first_calls()
     raw = {
         "machine": machine,
+        "load average": load,
         "nanoseconds": {
             name: {kind: summary(values) for kind, values in row.items()}
             for name, row in kernels.items()
@@ -370,7 +374,7 @@ def main():
             "race": summary(races),
         },
     }
-    text = report(machine, kernels, first_calls, threads, races)
+    text = report(machine, load, kernels, first_calls, threads, races)
     write(HERE / "results.json", json.dumps(raw, indent=1) + "\n")
     write(HERE / "RESULTS.md", text)
     print(text)

@@ -43,23 +43,12 @@ class DivergenceError(RuntimeError):
 class Chain:
     """Walkers, generator, energy PDF and draws of one chain."""
 
-    def __init__(
-        self,
-        seed,
-        target,
-        steps,
-        common,
-        start,
-        step_sizes,
-        temperatures,
-        dynamics,
-        strategy,
-        contour,
-    ):
+    def __init__(self, seed, target, steps, common, start, step_sizes, temperatures, plan):
         count, dim = len(temperatures), target.dim
         self.generator = np.random.default_rng(seed)
         self.fixed = (target.callback, target.data, self.generator)
-        self.plan = (dynamics, strategy, contour)
+        self.plan = plan
+        contour = plan.contour
         self.start = target.start(self.generator) if start is None else start
         shape = (count, dim)
         heat = np.sqrt(temperatures)[:, None]
@@ -76,7 +65,7 @@ class Chain:
         )
         self.pdf = energy_pdf(np.full(contour.bins, 1.0 / contour.bins), contour)
         snapshots = 0
-        if strategy.kind == loop.CONTOUR:
+        if plan.strategy.kind == loop.CONTOUR:
             snapshots = max(1, min(SNAPSHOTS, SNAPSHOT_COST * steps // contour.bins))
         coarse = -(-contour.bins // SNAPSHOT_CELLS)
         snapshot_steps = np.unique(np.linspace(0, steps, snapshots + 1).astype(np.int64)[1:])
@@ -114,7 +103,7 @@ class Chain:
         failed = loop.advance(
             *self.fixed,
             self.walkers,
-            *self.plan,
+            self.plan,
             self.pdf,
             self.draws,
             self.counters,

@@ -38,6 +38,14 @@ class Strategy(NamedTuple):
     capped_swaps: bool  # min(1, S) rather than the published S
 
 
+class Plan(NamedTuple):
+    """All that stays as it is during a run."""
+
+    dynamics: Dynamics
+    strategy: Strategy
+    contour: Contour
+
+
 class Draws(NamedTuple):
     """Where the loop writes, every `thin` steps."""
 
@@ -126,21 +134,10 @@ def steer(walkers, w, scratch):
 
 @njit(**LOOP)
 def take_step(
-    callback,
-    data,
-    generator,
-    walkers,
-    w,
-    dynamics,
-    strategy,
-    contour,
-    pdf,
-    counters,
-    scratch,
-    step,
-    decay,
-):
+    callback, data, generator, walkers, w, plan, pdf, counters, scratch, step, decay
+):  # fmt: skip
     """Move walker w, learn from where it came to, and find its next force; False if it diverged."""
+    dynamics, strategy, contour = plan
     origin = scratch[2]
     step_size = decay * walkers.step_size[w]
     origin_energy = walkers.exact_energy[w]
@@ -189,9 +186,12 @@ _SIGNATURE = int64(
     _MATRIX,
     GENERATOR,
     _type(Walkers, position=_MATRIX, velocity=_MATRIX, noise=_MATRIX, force=_MATRIX),
-    _type(Dynamics, box=_MATRIX),
-    _type(Strategy),
-    _type(Contour),
+    _type(
+        Plan,
+        dynamics=_type(Dynamics, box=_MATRIX),
+        strategy=_type(Strategy),
+        contour=_type(Contour),
+    ),
     _type(EnergyPdf),
     _type(Draws, steps=_NUMBERS, positions=_MATRIX, snapshot_steps=_NUMBERS, snapshots=_MATRIX),
     _NUMBERS,
@@ -201,21 +201,9 @@ _SIGNATURE = int64(
 
 
 @njit(_SIGNATURE, **LOOP)
-def advance(
-    callback,
-    data,
-    generator,
-    walkers,
-    dynamics,
-    strategy,
-    contour,
-    pdf,
-    draws,
-    counters,
-    scratch,
-    stop,
-):
+def advance(callback, data, generator, walkers, plan, pdf, draws, counters, scratch, stop):
     """Advance one chain to step `stop`; 0, or 1 + the number of the walker that diverged."""
+    dynamics, strategy, contour = plan
     count = walkers.energy.size
     if counters[STEP] < 0:  # the first force, before any move
         for w in range(count):
@@ -230,20 +218,15 @@ def advance(
             place = step % strategy.cycle
             decay = 0.5 * (math.cos(math.pi * place / strategy.cycle) + 1.0)
         # The first walker by itself: the compiler then knows its place in memory.
-        failed = 0
         if not take_step(
-            callback, data, generator, walkers, 0, dynamics, strategy, contour, pdf, counters,
-            scratch, step, decay,
-        ):  # fmt: skip
-            failed = 1
+            callback, data, generator, walkers, 0, plan, pdf, counters, scratch, step, decay
+        ):
+            return 1
         for w in range(1, count):
-            if failed == 0 and not take_step(
-                callback, data, generator, walkers, w, dynamics, strategy, contour, pdf, counters,
-                scratch, step, decay,
-            ):  # fmt: skip
-                failed = 1 + w
-        if failed > 0:
-            return failed
+            if not take_step(
+                callback, data, generator, walkers, w, plan, pdf, counters, scratch, step, decay
+            ):
+                return 1 + w
         if strategy.kind == SWAPS:
             counters[SWAPPED] += swap(walkers, dynamics, strategy, generator)
         if step + 1 == counters[NEXT_DRAW]:

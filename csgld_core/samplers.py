@@ -71,21 +71,11 @@ def _run(
     walls = NO_WALLS if target.box is None else WALLS[common.walls]
     box = np.zeros((2, target.dim)) if target.box is None else target.box
     dynamics = Dynamics(INTEGRATORS[common.integrator], common.friction, walls, box)
+    plan = loop.Plan(dynamics, strategy, contour)
     seeds = np.random.SeedSequence(common.seed).spawn(common.chains)
     starts = [None] * common.chains if common.start is None else common.start
     chains = [
-        Chain(
-            seed,
-            target,
-            steps,
-            common,
-            start,
-            step_sizes,
-            temperatures,
-            dynamics,
-            strategy,
-            contour,
-        )
+        Chain(seed, target, steps, common, start, step_sizes, temperatures, plan)
         for seed, start in zip(seeds, starts, strict=True)
     ]
     partial = run_chains(chains, steps, common)

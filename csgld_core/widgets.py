@@ -117,6 +117,17 @@ def _whole(description, tooltip, value, low, high, step=1):
     return _slider(ipywidgets.IntSlider, description, tooltip, value, low, high, step)
 
 
+def _steps(description, tooltip, options, value):
+    return ipywidgets.SelectionSlider(
+        options=[(f"{option:,}", option) for option in options],
+        value=value,
+        description=description,
+        tooltip=tooltip,
+        style=WIDE,
+        layout=LAYOUT,
+    )
+
+
 def _choice(description, tooltip, options):
     return ipywidgets.Dropdown(
         options=options, description=description, tooltip=tooltip, style=WIDE, layout=LAYOUT
@@ -137,6 +148,9 @@ def _show(compute, controls, label, live):
     return compute(**{name: control.value for name, control in controls.items()})[0]
 
 
+_LENGTHS = [1_000, 10_000, 100_000, 300_000, 1_000_000, 2_000_000]
+
+
 def _local_traps(temperature, step_size, noise, separation, steps, integrator, seed):
     half = separation / 2
     target = gaussian_mixture(
@@ -144,13 +158,13 @@ def _local_traps(temperature, step_size, noise, separation, steps, integrator, s
     )
     run = sgld(
         target,
-        int(steps),
+        steps,
         step_size=step_size,
         temperature=temperature,
         integrator=integrator,
         start=[half],
         seed=seed,
-        thin=max(1, int(steps) // 5000),
+        thin=max(1, steps // 5000),
     )
     fig = plotting.path_and_density(target, run, "SGLD", temperature)
     mass = metrics.mode_masses(run, target)[1]
@@ -179,13 +193,14 @@ def local_traps(live=True):
             "gradient noise σ", "standard deviation on each gradient component", 0.1, 0.0, 5.0, 0.1
         ),
         "separation": _number("distance of wells", "distance of the means", 10.0, 2.0, 12.0, 0.5),
-        "steps": _power("steps", "moves, one gradient each", 1e6, 3, 6.3),
+        "steps": _steps("steps", "moves, one gradient each", _LENGTHS, 1_000_000),
         "integrator": _integrator(),
         "seed": _whole("seed", "same seed, same path", 0, 0, 100),
     }
     return _show(_local_traps, controls, "SGLD between two wells", live)
 
 
+_BUDGETS = [5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 400_000]
 _RACE_TARGETS = {
     "nine modes (E2)": (nine_modes, EnergyPartition(-20 / 3 - 1, 49 / 3 + 1, 100), (2.0, 2.0)),
     "25 wells (E3)": (twenty_five_wells, EnergyPartition(-5.0, 8.0, 52), (2.0, 2.0)),
@@ -195,7 +210,6 @@ _RACE_TARGETS = {
 def _race(target, budget, step_size, noise, zeta, clip, cycles, heat, swap_rate, integrator, seed):
     make, partition, start = _RACE_TARGETS[target]
     target = make(noise=noise)
-    budget = int(budget)
     scheme = ContourScheme(clip=(-clip, 0.3))
     methods = {
         "SGLD": (sgld, {"step_size": step_size}),
@@ -239,7 +253,7 @@ def race(live=True):
     """
     controls = {
         "target": _choice("target", "where to race", list(_RACE_TARGETS)),
-        "budget": _power("gradients", "for each method", experiments.E2_BUDGET, 3.5, 5.7),
+        "budget": _steps("gradients", "for each method", _BUDGETS, experiments.E2_BUDGET),
         "step_size": _power("step size ε", "time a step advances", 1e-3, -4, -0.7),
         "noise": _number("noise σ", "on the energy and each gradient component", 0.32, 0, 4, 0.02),
         "zeta": _number("flattening ζ", "CSGLD: 0 is SGLD, 1 flat in energy", 0.75, 0.0, 1.0, 0.05),
