@@ -1,4 +1,4 @@
-"""The named experiments of SCIENCE: the only place where their numbers stand.
+"""The named experiments of the papers: the only place where their numbers stand.
 
 Each is a read-only mapping, ready to unpack: `contour_sgld(**E2_PUBLISHED, seed=1)`.
 """

@@ -305,7 +305,16 @@ def replica_exchange_sgld(
 
 
 @_sampler
-def contour_sgld(target, steps, *, step_size, partition, zeta=0.75, scheme=None, **common):
+def contour_sgld(
+    target,
+    steps,
+    *,
+    step_size,
+    partition,
+    zeta=0.75,
+    scheme=ContourScheme(),  # noqa: B008  (it is frozen)
+    **common,
+):
     """Contour SGLD: SGLD on the density flattened by its own energy PDF, learned on the fly.
 
     x <- x - eps [1 + zeta tau d log Psi_theta(u) / du] grad U + sqrt(2 tau eps) xi, then, with J
@@ -323,8 +332,8 @@ def contour_sgld(target, steps, *, step_size, partition, zeta=0.75, scheme=None,
         The range of energies to flatten, from below the smallest to above the barriers.
     zeta : float
         Flattening: 0 is SGLD, 1 a random walk in energy; above 1 the gain freezes.
-    scheme : ContourScheme or None
-        How theta is learned and used; None is `ContourScheme()`.
+    scheme : ContourScheme
+        How theta is learned and used.
     **common
 
     Returns
@@ -344,13 +353,12 @@ def contour_sgld(target, steps, *, step_size, partition, zeta=0.75, scheme=None,
         If more than 1 % of the energies lay outside the partition.
     """
     steps, common = check_common(target, steps, common)
-    scheme = ContourScheme() if scheme is None else scheme
     step_size = checks.number("step_size", step_size, above=0.0)
     zeta = checks.number("zeta", zeta, least=0.0)
     if not isinstance(partition, EnergyPartition):
         raise ValueError(f"partition must be an EnergyPartition, got {partition!r}")
     if not isinstance(scheme, ContourScheme):
-        raise ValueError(f"scheme must be a ContourScheme or None, got {scheme!r}")
+        raise ValueError(f"scheme must be a ContourScheme, got {scheme!r}")
     own = {
         "step_size": step_size,
         "zeta": zeta,

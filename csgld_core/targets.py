@@ -312,7 +312,7 @@ def gaussian_mixture(weights, means, covariances, *, noise=0.0, name="gaussian_m
 
 
 def two_modes(noise=0.0):
-    """E1: U = -log(0.4 N(x; -6, 1) + 0.6 N(x; 4, 1)) (SCIENCE E1; CSGLD paper, section 4.1)."""
+    """E1: U = -log(0.4 N(x; -6, 1) + 0.6 N(x; 4, 1)) (CSGLD paper, section 4.1)."""
     return gaussian_mixture(
         [0.4, 0.6], [[-6.0], [4.0]], np.ones((2, 1, 1)), noise=noise, name="two_modes"
     )

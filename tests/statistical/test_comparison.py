@@ -1,4 +1,4 @@
-"""The comparison on E2, on fresh seeds: SCIENCE sections 3, 4 and 6."""
+"""The comparison on E2, on fresh seeds, and traps of the published code."""
 
 import warnings
 
@@ -133,7 +133,7 @@ def test_noise_heats_inside_the_modes(mean, seeds):
 
 
 def test_many_cells_do_not_overflow():
-    # 65 536 cells overflow 32 bits elsewhere (SCIENCE 4.9).
+    # 65 536 cells overflow 32 bits elsewhere.
     partition = cc.EnergyPartition(-7.7, 17.4, 1_000_000)
     run = cc.contour_sgld(
         **{**experiments.E2_BAOAB, "partition": partition, "steps": 20_000}, seed=5000

@@ -69,7 +69,7 @@ def test_a_flat_box_stays_flat(mean, seeds, integrator, step_size, walls):
 def test_reflection_beats_rejection_where_the_force_meets_the_wall(
     mean, seeds, integrator, step_size
 ):
-    # Not so for Euler, where rejection happens to be nearly exact: see the notes in SCIENCE 4.10.
+    # Not so for Euler: where the force is constant, a rejected Euler move obeys detailed balance.
     target = cc.Target(uphill, 1, box=(0.0, 1.0), name="uphill")
     truth = cc.exact.moments(target).mean[0]
     error = {}

@@ -1,4 +1,4 @@
-"""Replica exchange against quadrature: SCIENCE section 2 and 4.7."""
+"""Replica exchange against quadrature."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_uncorrected_noise_is_seen(mean, seeds):
     corrected, uncorrected = energies(None), energies(0.0)
     gap = uncorrected.value - corrected.value
     assert abs(gap) > 4 * np.hypot(uncorrected.error, corrected.error)
-    assert corrected.is_near(ENERGY, bias=0.03)  # Euler's own shift, see SCIENCE 4.7
+    assert corrected.is_near(ENERGY, bias=0.03)  # Euler's own shift
 
 
 @pytest.mark.parametrize(

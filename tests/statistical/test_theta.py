@@ -1,4 +1,4 @@
-"""theta against quadrature: SCIENCE section 1, section 4.4 and 4.8."""
+"""theta against quadrature: the fixed point of every gain, and the sum."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Importance weights against quadrature on E1: SCIENCE section 4.1."""
+"""Importance weights against quadrature on E1: the bias of the published ones, and its cure."""
 
 from dataclasses import replace
 

@@ -30,7 +30,7 @@ def read(energies, theta, *, zeta=0.75, temperature=1.0, low=0.0, width=1.0, **f
 
 
 def plain_psi(energies, theta, slope, *, tilt=0.75, clip=None, floor=None, low=0.0, width=1.0):
-    """Log Psi and its slope as SCIENCE 1 and 4.2 state them, with numpy.interp."""
+    """Log Psi and its slope stated plainly, with numpy.interp."""
     logs = np.log(np.maximum(theta, 1e-300 if floor is None else floor))
     rises = np.diff(logs)
     if clip is not None and tilt > 0:

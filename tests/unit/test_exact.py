@@ -31,7 +31,7 @@ def root(low, high):
     return optimize.brentq(lambda x: 2 * x + 12 * np.pi * np.sin(1.2 * np.pi * x), low, high)
 
 
-# --- SCIENCE 3 ------------------------------------------------------------------------------------
+# --- known values ----------------------------------------------------------------------------------
 
 
 def e1_points(e1):
@@ -118,7 +118,7 @@ def test_consistent_fixed_point_is_theta(e1, theta, slope, clip):
 
 
 def test_interacting_fixed_point_is_flat(e1):
-    # theta^zeta proportional to the mass (SCIENCE 4.8), but for Psi being continuous.
+    # theta^zeta proportional to the mass, but for Psi being continuous.
     partition = cc.EnergyPartition(1.4, 12.0, 25)
     scheme = cc.ContourScheme.published(gain="interacting", slope="centred")
     logs = np.log(exact.energy_pdf(e1, partition)[2:-2])

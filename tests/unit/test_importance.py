@@ -51,7 +51,7 @@ def counts(resample, values, n, seed):
 
 
 def published_resample(values, n, seed):
-    """Drops every draw with n w <= 1 and all fractional parts (SCIENCE 4.5)."""
+    """Drops every draw with n w <= 1 and all fractional parts."""
     copies = n * normalise(values)
     return np.repeat(np.arange(len(values)), np.where(copies > 1, copies, 0).astype(int))
 

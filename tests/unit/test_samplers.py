@@ -306,7 +306,7 @@ COLD = 1e-30  # noise that no double can see
 
 
 def plain_descent(integrator, x, steps, step, friction):
-    """The noise-free recursions of SCIENCE 1 on U = x^2 / 2."""
+    """The noise-free recursions on U = x^2 / 2."""
     path, v = [], np.zeros_like(x)
     for _ in range(steps):
         if integrator == "baoab":
