@@ -151,7 +151,7 @@ class EnergyPdf(NamedTuple):
 
     mass: np.ndarray  # (bins,)
     node_mass: np.ndarray  # (nodes,) mass summed over the cells of a node
-    total: np.ndarray  # (1,)
+    total: np.ndarray  # (2,) its value, and what rounding has added too much (Kahan's sum)
     log_psi: np.ndarray  # (nodes,)
 
 
@@ -200,7 +200,7 @@ def energy_pdf(theta, contour):
     state = EnergyPdf(
         mass=mass,
         node_mass=np.add.reduceat(mass, starts),
-        total=np.array([mass.sum()]),
+        total=np.array([mass.sum(), 0.0]),
         log_psi=np.empty(contour.nodes),
     )
     build_log_psi(state, contour)
@@ -284,6 +284,15 @@ def log_weight_at(pdf, contour, energy):
 
 
 @njit(**LOOP)
+def add_exactly(total, added):
+    """Kahan's sum: what rounding added too much is taken off the next time."""
+    corrected = added - total[1]
+    larger = total[0] + corrected
+    total[1] = (larger - total[0]) - corrected
+    total[0] = larger
+
+
+@njit(**LOOP)
 def learn(pdf, contour, energy, step, rebuild):
     """theta <- (1 - a) theta + a e_J with a = omega_k g, after move number `step` = 0, 1, ...
 
@@ -305,7 +314,7 @@ def learn(pdf, contour, energy, step, rebuild):
     node = int((cell + 0.5) * contour.inverse_cells_per_node)
     pdf.mass[cell] += added
     pdf.node_mass[node] += added
-    pdf.total[0] += added
+    add_exactly(pdf.total, added)
     if pdf.total[0] > HUGE or (step + 1) % RESUM_EVERY == 0:
         rescale(pdf, contour)
         build_log_psi(pdf, contour)
@@ -324,12 +333,12 @@ def rescale(pdf, contour):
     mass, node_mass = pdf.mass, pdf.node_mass
     for node in range(node_mass.size):
         node_mass[node] = 0.0
-    shrink, total = 1.0 / pdf.total[0], 0.0
+    shrink = 1.0 / pdf.total[0]
+    pdf.total[0] = pdf.total[1] = 0.0
     for cell in range(mass.size):
         mass[cell] *= shrink
         node_mass[int((cell + 0.5) * contour.inverse_cells_per_node)] += mass[cell]
-        total += mass[cell]
-    pdf.total[0] = total
+        add_exactly(pdf.total, mass[cell])
 
 
 @njit(**LOOP)

@@ -106,6 +106,7 @@ def test_empty_low_cells_are_harmless(seeds):
     assert np.mean([metrics.mode_mass_error(run, E2) for run in runs]) <= 0.05
 
 
+@pytest.mark.filterwarnings("ignore:.*were rejected")  # which is part of the trap
 def test_forward_slopes_without_noise_are_trapped_in_a_corner(mean, seeds):
     def high(noise, slope):
         runs = replicate(

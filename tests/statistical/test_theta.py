@@ -75,11 +75,12 @@ def test_zeta_above_one_freezes_the_published_gain():
     assert drift(3.0) < 0.1 * drift(0.75)
 
 
+@pytest.mark.parametrize("zeta", [0.75, 1.0])
 @pytest.mark.parametrize("bins", [10, 100_000])
-def test_theta_sums_to_one_after_ten_million_steps(bins):
+def test_theta_sums_to_one_after_ten_million_steps(bins, zeta):
     partition = cc.EnergyPartition(E2_PARTITION.low, E2_PARTITION.high, bins)
     run = cc.contour_sgld(
-        E2, 10_000_000, step_size=1e-3, partition=partition, thin=10_000, seed=5000
+        E2, 10_000_000, step_size=1e-3, partition=partition, zeta=zeta, thin=10_000, seed=5000
     )
     assert abs(run.energy_pdf.sum() - 1.0) <= 1e-12
 

@@ -31,7 +31,7 @@ def root(low, high):
     return optimize.brentq(lambda x: 2 * x + 12 * np.pi * np.sin(1.2 * np.pi * x), low, high)
 
 
-# --- known values ----------------------------------------------------------------------------------
+# --- known values --------------------------------------------------------------------------------
 
 
 def e1_points(e1):
