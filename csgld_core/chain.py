@@ -112,6 +112,11 @@ class Chain:
         )
         if failed:
             w = failed - 1
+            if self.counters[loop.STEP] < 0:
+                raise ValueError(
+                    "start must have a finite energy and gradient, got "
+                    f"{self.walkers.position[w].tolist()} with energy {self.walkers.energy[w]}"
+                )
             raise DivergenceError(
                 int(self.counters[loop.STEP]),
                 self.walkers.position[w].copy(),

@@ -380,8 +380,9 @@ def read(energies, theta, partition, scheme, *, zeta, temperature):
     Raises
     ------
     ValueError
-        If an energy is NaN.
+        If an energy is NaN, or theta is not of shape (bins,).
     """
+    theta = checks.array("theta", theta, (partition.bins,))
     if np.isnan(energies).any():
         raise ValueError("energies must not be NaN")
     settings = contour(partition, scheme, zeta, temperature)

@@ -6,6 +6,7 @@ computed on half as many panels; the difference is its error estimate.
 
 import functools
 import itertools
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -18,24 +19,26 @@ POINTS = 8
 DEPTH = 45.0  # the domain ends where the density has fallen by exp(-DEPTH)
 SHOWN_DEPTH = 12.0  # the same for histograms
 LEVELS = 8_000
+COARSE_WARNING = 5e-3
 
 
 class Moments(NamedTuple):
     """Moments of exp(-U / tau) / z."""
 
     z: float  # integral of exp(-U / tau)
+    log_z: float
     mean: np.ndarray  # (dim,) E[x]
     second: np.ndarray  # (dim,) E[x_i^2]
     squared_norm: float  # E[|x|^2]
     energy: float  # E[U]
-    error: float  # largest error estimate of these, that of z relative
+    error: float  # largest error estimate of these, for log_z rather than z
 
 
 class _Grid(NamedTuple):
     points: np.ndarray  # (n, dim)
     energies: np.ndarray  # (n,)
     masses: np.ndarray  # (n,) sum to 1
-    z: float
+    log_z: float
 
 
 class _Energy:
@@ -107,11 +110,27 @@ def domain(target, temperature=1.0, depth=DEPTH):
                 bounds[end, i] += (2 * end - 1) * 0.05 * width[i]
                 grown = True
         if not grown:
-            return _frozen(bounds)
+            return _frozen(_shrink(target, bounds, centres, depth * temperature))
     raise ValueError(
         f"target {target.name!r} must rise by {depth:g} * temperature in all directions, or have "
         f"a box; it does not inside {bounds.tolist()}"
     )
+
+
+def _shrink(target, bounds, centres, depth):
+    """The bounds without margins in which U stays more than `depth` above its minimum."""
+    while True:
+        axes = [np.linspace(low, high, 201) for low, high in bounds.T]
+        grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, target.dim)
+        points = np.vstack([grid, centres])
+        energies = target.energies(points)
+        inside = points[energies - energies.min() < depth]
+        spacing = (bounds[1] - bounds[0]) / 200
+        tight = np.array([inside.min(axis=0) - spacing, inside.max(axis=0) + spacing])
+        tight = np.array([np.maximum(tight[0], bounds[0]), np.minimum(tight[1], bounds[1])])
+        if (tight[1] - tight[0] > 0.9 * (bounds[1] - bounds[0])).all():
+            return bounds
+        bounds = tight
 
 
 @_remember(8)
@@ -129,7 +148,7 @@ def _grid(target, temperature, panels):
     lowest = energies.min()
     masses = volumes * np.exp(-(energies - lowest) / temperature)
     total = masses.sum()
-    return _Grid(points, energies, masses / total, total * np.exp(-lowest / temperature))
+    return _Grid(points, energies, masses / total, np.log(total) - lowest / temperature)
 
 
 def _grids(target, temperature):
@@ -142,7 +161,14 @@ def _grids(target, temperature):
 def _both(summarise, target, temperature):
     """A summary of the fine grid, and its largest difference from that of the coarse one."""
     fine, coarse = (np.asarray(summarise(grid)) for grid in _grids(target, temperature))
-    return fine, float(np.abs(fine - coarse).max())
+    error = float(np.abs(fine - coarse).max())
+    if error > COARSE_WARNING * max(1.0, np.abs(fine).max()):
+        warnings.warn(
+            f"quadrature on {target.name!r} is uncertain by about {error:.1g}: its scales are too "
+            "different, or its box too wide",
+            stacklevel=4,
+        )
+    return fine, error
 
 
 def _answer(both, with_error):
@@ -179,14 +205,16 @@ def moments(target, temperature=1.0):
     def summarise(grid):
         mean = grid.masses @ grid.points
         second = grid.masses @ grid.points**2
-        return np.concatenate([[grid.z], mean, second, [grid.masses @ grid.energies]])
+        return np.concatenate([[grid.log_z], mean, second, [grid.masses @ grid.energies]])
 
     fine, coarse = (summarise(grid) for grid in _grids(target, temperature))
     errors = np.abs(fine - coarse)
-    errors[0] /= fine[0]
     second = fine[1 + target.dim : -1]
+    with np.errstate(over="ignore"):  # log_z remains
+        z = float(np.exp(fine[0]))
     return Moments(
-        z=float(fine[0]),
+        z=z,
+        log_z=float(fine[0]),
         mean=fine[1 : 1 + target.dim],
         second=second,
         squared_norm=float(second.sum()),

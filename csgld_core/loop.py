@@ -111,7 +111,7 @@ def snapshot(pdf, draws, n):
 
 @njit(**LOOP)
 def evaluate(callback, data, generator, walkers, w, strategy, scratch):
-    """Exact energy, energy estimate and gradient estimate at walker w."""
+    """Exact energy, energy estimate and gradient estimate at walker w; False if not finite."""
     position, gradient, _ = scratch
     for i in range(position.size):
         position[i] = walkers.position[w, i]
@@ -122,6 +122,10 @@ def evaluate(callback, data, generator, walkers, w, strategy, scratch):
         for i in range(gradient.size):
             gradient[i] += strategy.noise * generator.standard_normal()
     walkers.energy[w] = energy
+    everything = energy
+    for i in range(gradient.size):
+        everything += gradient[i]
+    return math.isfinite(everything)
 
 
 @njit(**LOOP)
@@ -151,14 +155,13 @@ def take_step(
         for i in range(origin.size):
             walkers.position[w, i] = origin[i]
             turn(walkers, w, i)
-    evaluate(callback, data, generator, walkers, w, strategy, scratch)
-    energy = walkers.energy[w]
-    if not math.isfinite(energy):
+    if not evaluate(callback, data, generator, walkers, w, strategy, scratch):
         return False
+    energy = walkers.energy[w]
     if strategy.kind == CONTOUR:
         if energy <= contour.low or energy > contour.high:
             counters[CLAMPED] += 1
-            climb = energy - max(origin_energy, contour.high)
+            climb = walkers.exact_energy[w] - max(origin_energy, contour.high)
             if climb > RUNAWAY * (contour.high - contour.low):
                 return False
         rebuild = step + 1 == counters[NEXT_BUILD]
@@ -207,7 +210,8 @@ def advance(callback, data, generator, walkers, plan, pdf, draws, counters, scra
     count = walkers.energy.size
     if counters[STEP] < 0:  # the first force, before any move
         for w in range(count):
-            evaluate(callback, data, generator, walkers, w, strategy, scratch)
+            if not evaluate(callback, data, generator, walkers, w, strategy, scratch):
+                return 1 + w
             if strategy.kind == CONTOUR:
                 walkers.multiplier[w] = multiplier_at(pdf, contour, walkers.energy[w])
             steer(walkers, w, scratch)

@@ -113,11 +113,11 @@ def integrated_autocorrelation_time(values):
             f"array of shape {values.shape}"
         )
     draws = values.shape[1]
+    if (np.ptp(values, axis=1) == 0).all():
+        return math.inf
     centred = values - values.mean(axis=1, keepdims=True)
     spectrum = np.fft.rfft(centred, 2 * draws, axis=1)
     covariance = np.fft.irfft(np.abs(spectrum) ** 2, axis=1)[:, :draws].mean(axis=0)
-    if covariance[0] <= 0.0:
-        return math.inf
     times = 2.0 * np.cumsum(covariance / covariance[0]) - 1.0
     window = np.arange(draws) >= 5.0 * times
     return float(max(1.0, times[np.argmax(window)] if window.any() else times[-1]))

@@ -68,8 +68,10 @@ def in_threads(tasks, workers=None):
                 except BaseException:
                     event.set()  # the pool waits for its tasks before it lets this out
                     raise
-            for future in futures:
-                future.result()
+            failures = [f.exception() for f in futures if f.exception() is not None]
+            # An interrupt may only be how another task ended when one failed.
+            for failure in sorted(failures, key=lambda f: isinstance(f, KeyboardInterrupt)):
+                raise failure
     except KeyboardInterrupt:
         event.set()
     return results, event.is_set()

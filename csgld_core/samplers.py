@@ -181,7 +181,8 @@ def cyclical_sgld(target, steps, *, peak_step_size, cycles=20, sampling_fraction
     peak_step_size : float
         eps (h for "baoab") at the beginning of a cycle.
     cycles : int
-        Number of cycles, at most `steps`.
+        Number of cycles, at most `steps`; each has L = ceil(steps / cycles) steps, the last maybe
+        fewer.
     sampling_fraction : float
         Part of each cycle, at its end, whose draws are kept; in (0, 1].
     **common

@@ -11,6 +11,7 @@ import warnings
 import numpy as np
 from numba import float64, njit, objmode
 from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
 from numba.core.types import FunctionType
 from numba.core.types.npytypes import NumPyRandomGeneratorType
 
@@ -26,11 +27,17 @@ def _callback(function):
     if isinstance(function, Dispatcher):
         if CALLBACK_SIGNATURE.args in function.overloads:
             return function
+        try:
 
-        @njit(CALLBACK_SIGNATURE, nogil=True)
-        def compiled(position, gradient, data, generator):
-            return function(position, gradient)
+            @njit(CALLBACK_SIGNATURE, nogil=True)
+            def compiled(position, gradient, data, generator):
+                return function(position, gradient)
 
+        except NumbaError as error:
+            raise ValueError(
+                "energy_and_gradient must take (position, gradient), two arrays of float64, and "
+                f"return the energy; numba says: {str(error).strip()}"
+            ) from None
         return compiled
 
     warnings.warn(
@@ -79,7 +86,8 @@ class Target:
         Standard deviation of the Gaussian noise that the samplers add to the energy and to each
         component of the gradient, as minibatches would. `energies` and `gradients` have none.
     modes : array (modes, dim) or None
-        Reference points of the modes, for metrics.
+        Reference points of the modes, for metrics; without a box also where `exact` looks for
+        mass, which may miss a mode that is not named.
     basin : callable or None
         positions (n, dim) -> index of the mode each belongs to; None takes the nearest of `modes`.
     data : array (rows, columns) or None
