@@ -268,8 +268,8 @@ def report(machine, load, kernels, first_calls, threads, races):
         "# Speed",
         "",
         "Written by `make bench`; the raw numbers are in results.json. Medians of interleaved "
-        "rounds, quartiles in brackets. The machine was **shared and noisy**: trust ratios, which compare "
-        "neighbours in time, before times.",
+        "rounds, quartiles in brackets. The machine was **shared and noisy**: trust ratios, which "
+        "compare neighbours in time, before times.",
         "",
         f"{versions}; load average {load} at the start.",
         "",

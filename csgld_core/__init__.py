@@ -3,7 +3,7 @@
 >>> import csgld_core as cc
 >>> run = cc.contour_sgld(**cc.experiments.E2_BAOAB, seed=1)
 >>> run.positions.shape
-(1, 19900, 2)
+(1, 9950, 2)
 """
 
 __version__ = "0.1.0"

@@ -102,11 +102,12 @@ def record(walkers, strategy, contour, pdf, draws, n, step):
 @njit(**LOOP)
 def snapshot(pdf, draws, n):
     """Copy the energy PDF, coarsened, as snapshot n."""
+    cells = draws.cells_per_snapshot_cell
     for coarse in range(draws.snapshots.shape[1]):
-        draws.snapshots[n, coarse] = 0.0
-    for cell in range(pdf.mass.size):
-        coarse = cell // draws.cells_per_snapshot_cell
-        draws.snapshots[n, coarse] += pdf.mass[cell] / pdf.total[0]
+        mass = 0.0
+        for cell in range(coarse * cells, min((coarse + 1) * cells, pdf.mass.size)):
+            mass += pdf.mass[cell]
+        draws.snapshots[n, coarse] = mass / pdf.total[0]
 
 
 @njit(**LOOP)

@@ -183,7 +183,7 @@ def comparison(target, runs, bins=50):
             f"modes met {metrics.modes_met(run, target)} of {len(target.modes)}"
         )
         map_of(ax, target, found, bins, title, highest)
-    fig.colorbar(image, ax=axes, shrink=0.8, label="density / uniform")
+    fig.colorbar(image, ax=axes, shrink=0.8, label="density, uniform = 1")
     return fig
 
 
@@ -223,6 +223,8 @@ def study(budgets, tables):
         for method, values in table.items():
             bands(ax, budgets, values, method)
         ax.set(xscale="log", xlabel="gradients", title=title, ylim=(0, None))
+        if title.startswith("error"):
+            ax.set(yscale="log", ylim=(None, 1.05))
         ax.set_xticks(budgets, [f"{budget / 1000:g}k" for budget in budgets])
         ax.minorticks_off()
     handles = axes[0].get_legend_handles_labels()

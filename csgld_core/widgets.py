@@ -167,6 +167,11 @@ def _local_traps(temperature, step_size, noise, separation, steps, integrator, s
         thin=max(1, steps // 5000),
     )
     fig = plotting.path_and_density(target, run, "SGLD", temperature)
+    if temperature != 1.0:
+        x = np.linspace(*fig.axes[1].get_xlim(), 400)
+        wanted = np.exp(-target.energies(x[:, None]))
+        fig.axes[1].plot(x, wanted, "k:", linewidth=1, label="truth at τ = 1")
+        fig.axes[1].legend(frameon=False)
     mass = metrics.mode_masses(run, target)[1]
     truth = exact.mode_masses(target, temperature)[1]
     return fig, (
@@ -240,7 +245,11 @@ def _race(target, budget, step_size, noise, zeta, clip, cycles, heat, swap_rate,
         f"{name} {metrics.mode_mass_error(run, target):.3f}" for name, run in runs.items()
     )
     spent = ", ".join(sorted({f"{run.gradient_evaluations:,}" for run in runs.values()}))
-    return fig, f"gradients of each method: {spent}; exact error of the mode masses: {errors}"
+    share = runs["CSGLD"].effective_sample_size() / runs["CSGLD"].draws
+    return fig, (
+        f"gradients of each method: {spent}; exact error of the mode masses: {errors}; "
+        f"effective sample size of CSGLD's weights: {share:.0%} of its draws"
+    )
 
 
 def race(live=True):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from csgld_core import claims
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
@@ -36,6 +38,10 @@ def test_links_and_pictures_exist():
 def test_every_notebook_is_listed():
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         assert f"(notebooks/{path.name})" in README
+
+
+def test_the_table_of_claims_is_the_recorded_one():
+    assert blocks("text") == [claims.table() + "\n"]
 
 
 needs_environment = pytest.mark.skipif(
