@@ -222,9 +222,11 @@ def study(budgets, tables):
     for ax, (title, table) in zip(axes, tables.items(), strict=True):
         for method, values in table.items():
             bands(ax, budgets, values, method)
-        ax.set(xscale="log", xlabel="gradients", title=title, ylim=(0, None))
+        ax.set(xscale="log", xlabel="gradients", title=title)
         if title.startswith("error"):
-            ax.set(yscale="log", ylim=(None, 1.05))
+            ax.set_yscale("log")
+        else:
+            ax.set_ylim(0, None)
         ax.set_xticks(budgets, [f"{budget / 1000:g}k" for budget in budgets])
         ax.minorticks_off()
     handles = axes[0].get_legend_handles_labels()
