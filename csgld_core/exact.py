@@ -62,12 +62,12 @@ def _remember(size):
 
     def decorate(function):
         @functools.lru_cache(maxsize=size)
-        def remembered(energy, *arguments):
-            return function(energy.target, *arguments)
+        def remembered(energy, *arguments, **keywords):
+            return function(energy.target, *arguments, **keywords)
 
         @functools.wraps(function)
-        def cached(target, *arguments):
-            return remembered(_Energy(target), *arguments)
+        def cached(target, *arguments, **keywords):
+            return remembered(_Energy(target), *arguments, **keywords)
 
         return cached
 
@@ -78,6 +78,11 @@ def _check(target, temperature):
     if target.dim not in PANELS:
         raise ValueError(f"target must have dim 1 or 2 for quadrature, got dim {target.dim}")
     return checks.number("temperature", temperature, above=0.0)
+
+
+def _mesh(axes):
+    """All points (n, dim) with one coordinate from each axis, the first slowest."""
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
 
 
 def _frozen(array):
@@ -100,8 +105,7 @@ def domain(target, temperature=1.0, depth=DEPTH):
     centres = np.zeros((1, target.dim)) if target.modes is None else target.modes
     bounds = np.array([centres.min(axis=0) - 1.0, centres.max(axis=0) + 1.0])
     for _ in range(200):
-        axes = [np.linspace(low, high, 201) for low, high in bounds.T]
-        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, target.dim)
+        points = _mesh([np.linspace(low, high, 201) for low, high in bounds.T])
         rise = target.energies(points)
         rise -= min(rise.min(), target.energies(centres).min())
         width, grown = bounds[1] - bounds[0], False
@@ -120,8 +124,7 @@ def domain(target, temperature=1.0, depth=DEPTH):
 def _shrink(target, bounds, centres, depth):
     """The bounds without margins in which U stays more than `depth` above its minimum."""
     while True:
-        axes = [np.linspace(low, high, 201) for low, high in bounds.T]
-        grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, target.dim)
+        grid = _mesh([np.linspace(low, high, 201) for low, high in bounds.T])
         points = np.vstack([grid, centres])
         energies = target.energies(points)
         inside = points[energies - energies.min() < depth]
@@ -142,7 +145,7 @@ def _grid(target, temperature, panels):
         half = 0.5 * np.diff(edges)[:, None]
         axes.append((edges[:-1, None] + half * (1.0 + nodes)).ravel())
         axis_weights.append((half * weights).ravel())
-    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, target.dim)
+    points = _mesh(axes)
     volumes = functools.reduce(np.multiply.outer, axis_weights).ravel()
     energies = target.energies(points)
     lowest = energies.min()

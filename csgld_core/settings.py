@@ -1,6 +1,6 @@
 """The keywords that every sampler takes, validated in one place."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,9 +47,6 @@ class Common:
     seed: object = None
     workers: object = None
     progress: bool = False
-
-
-COMMON_NAMES = tuple(field.name for field in fields(Common))
 
 
 def check_common(target, steps, keywords):

@@ -21,9 +21,12 @@ def uphill(position, gradient):
     return 3.0 * position[0]
 
 
+def replicate(target, seeds, **settings):
+    return cc.parallel.replicate(cc.sgld, seeds, target=target, steps=200_000, **settings)
+
+
 def variances(target, seeds, **settings):
-    runs = cc.parallel.replicate(cc.sgld, seeds, target=target, steps=200_000, **settings)
-    return [run.positions.var() for run in runs]
+    return [run.positions.var() for run in replicate(target, seeds, **settings)]
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
@@ -49,15 +52,8 @@ def test_gradient_noise_heats_by_the_known_amount(mean, seeds):
 )
 def test_a_flat_box_stays_flat(mean, seeds, integrator, step_size, walls):
     target = cc.Target(flat, 1, box=(0.0, 1.0), name="flat")
-    runs = cc.parallel.replicate(
-        cc.sgld,
-        seeds,
-        target=target,
-        steps=200_000,
-        step_size=step_size,
-        integrator=integrator,
-        walls=walls,
-    )
+    settings = {"step_size": step_size, "integrator": integrator, "walls": walls}
+    runs = replicate(target, seeds, **settings)
     assert mean([run.mean()[0] for run in runs]).is_near(0.5)
     assert mean([(run.positions**2).mean() for run in runs]).is_near(1 / 3)
     assert mean([(run.positions < 0.05).mean() for run in runs]).is_near(0.05)
@@ -74,15 +70,8 @@ def test_reflection_beats_rejection_where_the_force_meets_the_wall(
     truth = cc.exact.moments(target).mean[0]
     error = {}
     for walls in ("reflect", "reject"):
-        runs = cc.parallel.replicate(
-            cc.sgld,
-            seeds,
-            target=target,
-            steps=200_000,
-            step_size=step_size,
-            integrator=integrator,
-            walls=walls,
-        )
+        settings = {"step_size": step_size, "integrator": integrator, "walls": walls}
+        runs = replicate(target, seeds, **settings)
         found = mean([run.mean()[0] for run in runs])
         error[walls] = abs(found.value - truth)
     assert error["reflect"] < 0.75 * error["reject"]

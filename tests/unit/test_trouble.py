@@ -108,3 +108,9 @@ def test_one_run_refutes_a_claim_about_every_run():
     kept = claims.judge("csgld-all-modes", [9.0] * 20, budget=1, seeds=seeds)
     broken = claims.judge("csgld-all-modes", [9.0] * 19 + [8.0], budget=1, seeds=seeds)
     assert (kept.verdict, broken.verdict) == ("holds", "does not hold here")
+
+
+def test_the_domain_takes_its_numbers_by_name_too():
+    target = cc.targets.two_modes()
+    by_name = exact.domain(target, temperature=2.0, depth=12.0)
+    assert np.array_equal(by_name, exact.domain(target, 2.0, 12.0))
