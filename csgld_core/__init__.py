@@ -21,7 +21,13 @@ from .chain import DivergenceError
 from .energy_pdf import ContourScheme
 from .partition import EnergyPartition
 from .run import Run
-from .samplers import contour_sgld, cyclical_sgld, replica_exchange_sgld, sgld
+from .samplers import (
+    contour_sgld,
+    cyclical_sgld,
+    interacting_contour_sgld,
+    replica_exchange_sgld,
+    sgld,
+)
 from .targets import Target
 
 __all__ = [
@@ -35,6 +41,7 @@ __all__ = [
     "exact",
     "experiments",
     "importance",
+    "interacting_contour_sgld",
     "metrics",
     "parallel",
     "replica_exchange_sgld",

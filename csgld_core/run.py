@@ -1,6 +1,5 @@
 """Run: what a sampler returns, and its file."""
 
-import json
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -9,7 +8,7 @@ from . import files, importance
 from .energy_pdf import ContourScheme
 from .partition import EnergyPartition
 
-FORMAT = "csgld_core.Run 1"
+FORMAT = "csgld_core.Run 2"
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class Run:
     energy_pdf_histories: np.ndarray | None = field(default=None, repr=False)  # (chains, s, cells)
     history_steps: np.ndarray | None = field(default=None, repr=False)  # (s,)
     clamped: int = 0  # moves whose energy lay outside the partition
+    rejected: int = 0  # moves taken back, at a wall or by MALA
     swaps: int = 0  # accepted swaps of replica exchange
     partial: bool = False  # stopped early by the user
 
@@ -123,8 +123,7 @@ class Run:
             for f in fields(self)
             if f.name != "settings" and (value := getattr(self, f.name)) is not None
         }
-        with files.replacing(path) as file:
-            np.savez(file, format=FORMAT, settings=json.dumps(self.settings), **members)
+        files.save_arrays(path, FORMAT, self.settings, members)
 
     @classmethod
     def load(cls, path):
@@ -135,17 +134,11 @@ class Run:
         ValueError
             If the file is no Run of this version.
         """
+        settings, members = files.load_arrays(path, FORMAT, "Run.save")
         try:
-            with np.load(path, allow_pickle=False) as file:
-                members = {name: file[name] for name in file.files}
-            if members.pop("format").item() != FORMAT:
-                raise ValueError("another format")
-            settings = json.loads(members.pop("settings").item())
-            for name in ("gradient_evaluations", "clamped", "swaps"):
+            for name in ("gradient_evaluations", "clamped", "rejected", "swaps"):
                 members[name] = int(members[name])
             members["partial"] = bool(members["partial"])
             return cls(settings=settings, **members)
-        except OSError:
-            raise
-        except Exception as e:  # a damaged file fails in many ways
+        except (KeyError, TypeError, ValueError) as e:
             raise ValueError(f"path must be a file written by Run.save, got {path!r} ({e})") from e

@@ -1,4 +1,4 @@
-"""The samplers: sgld, cyclical_sgld, replica_exchange_sgld, contour_sgld.
+"""The samplers: SGLD, cyclical, replica exchange, contour and interacting contour SGLD.
 
 Each validates its arguments and names a strategy for the one loop in `loop.py`.
 """
@@ -8,21 +8,27 @@ import inspect
 import json
 import platform
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numba
 import numpy as np
 
 from . import __version__, checks, loop
-from .chain import Chain, run_chains
+from .chain import DRAWN, Chain, run_chains
 from .energy_pdf import ContourScheme, contour, read
-from .integrators import INTEGRATORS, NO_WALLS, WALLS, Dynamics
+from .integrators import INTEGRATORS, NO_WALLS, REJECT, WALLS, Dynamics
 from .partition import EnergyPartition
 from .run import Run
 from .settings import Common, check_common
 
 CLAMPED_WARNING = 0.01
 REJECTED_WARNING = 0.5
+_VERSIONS = {
+    "csgld_core": __version__,
+    "numpy": np.__version__,
+    "numba": numba.__version__,
+    "python": platform.python_version(),
+}
 # Without contours the loop still wants a partition to look at.
 _NO_CONTOUR = contour(EnergyPartition(0.0, 1.0, 2), ContourScheme(), 0.0, 1.0)
 
@@ -36,8 +42,10 @@ def _sampler(function):
         return function(*bound.args, **bound.kwargs)
 
     own = inspect.signature(function)
-    common = inspect.signature(Common).parameters.values()
     named = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    common = [
+        p for p in inspect.signature(Common).parameters.values() if p.name not in own.parameters
+    ]
     signature = own.replace(parameters=[*named, *common])
     sampler.__signature__ = signature
     sampler.__doc__ = inspect.getdoc(function).replace("**common\n", inspect.getdoc(Common) + "\n")
@@ -66,69 +74,87 @@ def _run(
     step_sizes,
     temperatures,
     contour=_NO_CONTOUR,
+    shared=False,
 ):
-    """Run the chains, each with one walker for each temperature, and gather them in a Run."""
+    """Run the chains and gather them in a Run.
+
+    Each chain has one walker for each temperature and keeps the first; or, `shared`, one chain has
+    all the walkers and keeps them all.
+    """
     walls = NO_WALLS if target.box is None else WALLS[common.walls]
+    if common.integrator == "mala" and walls != NO_WALLS:
+        walls = REJECT  # there is no density outside
     box = np.zeros((2, target.dim)) if target.box is None else target.box
     dynamics = Dynamics(INTEGRATORS[common.integrator], common.friction, walls, box)
     plan = loop.Plan(dynamics, strategy, contour)
-    seeds = np.random.SeedSequence(common.seed).spawn(common.chains)
-    starts = [None] * common.chains if common.start is None else common.start
+    kept = len(temperatures) if shared else 1
+    seeds = np.random.SeedSequence(common.seed).spawn(common.chains // kept)
+    starts = [None] * len(seeds)
+    if common.start is not None:
+        starts = common.start.reshape(len(seeds), kept, target.dim)
     chains = [
-        Chain(seed, target, steps, common, start, step_sizes, temperatures, plan)
+        Chain(seed, target, steps, common, start, kept, step_sizes, temperatures, plan)
         for seed, start in zip(seeds, starts, strict=True)
     ]
+    settings = {**own, **asdict(replace(common, checkpoint=None))}
+    for changes_nothing in ("workers", "progress", "checkpoint", "checkpoint_interval"):
+        del settings[changes_nothing]
+    call = {"sampler": name, "target": target.description(), "steps": steps}
+    if common.checkpoint is not None:
+        arguments = {**call, "settings": _json(settings), "versions": _VERSIONS}
+        common.checkpoint.begin(arguments, chains, common.checkpoint_interval)
     partial = run_chains(chains, steps, common)
     if partial:
         # Chains stand at different places: the length that keeps most draws.
         counts = [chain.counters[loop.DRAWN] for chain in chains]
-        kept = max(counts, key=lambda length: length * sum(c >= length for c in counts))
-        chains = [chain for chain, count in zip(chains, counts, strict=True) if count >= kept]
+        most = max(counts, key=lambda length: length * sum(c >= length for c in counts))
+        chains = [chain for chain, count in zip(chains, counts, strict=True) if count >= most]
     counters = np.array([chain.counters for chain in chains])
     n = counters[:, loop.DRAWN].min()
-    settings = {  # by way of JSON, so that a file gives the same back
-        "sampler": name,
-        "target": target.description(),
-        "steps": steps,
+    settings = {
+        **call,
         "completed_steps": int(counters[:, loop.STEP].min()),
         "gradients_per_step": len(temperatures) * len(chains),
-        **own,
-        **asdict(common),
-        "start": [chain.start.tolist() for chain in chains],
-        "versions": {
-            "csgld_core": __version__,
-            "numpy": np.__version__,
-            "numba": numba.__version__,
-            "python": platform.python_version(),
-        },
+        **settings,
+        "start": np.concatenate([chain.start for chain in chains]),
+        "versions": _VERSIONS,
     }
-    del settings["workers"], settings["progress"]  # they change nothing that is kept
-    moves = counters[:, loop.STEP].sum() * len(temperatures)
-    _warn_of_rejections(counters[:, loop.REJECTED].sum() / moves)
+    _warn_of_rejections(counters[:, loop.REJECTED].sum() / _moves(counters, temperatures))
     results = {
-        kind: np.array([chain.drawn(kind)[:n] for chain in chains])
-        for kind in ("positions", "energies", "exact_energies", "multipliers", "log_weights")
+        kind: np.concatenate([chain.drawn(kind)[:, :n] for chain in chains]) for kind in DRAWN
     }
     if strategy.kind == loop.CONTOUR:
         shots = counters[:, loop.SNAPSHOTS].min()
-        results["energy_pdfs"] = np.array([chain.energy_pdf for chain in chains])
-        results["energy_pdf_histories"] = np.array([c.draws.snapshots[:shots] for c in chains])
+        results["energy_pdfs"] = np.array([c.energy_pdf for c in chains for _ in range(kept)])
+        results["energy_pdf_histories"] = np.array(
+            [c.draws.snapshots[:shots] for c in chains for _ in range(kept)]
+        )
         results["history_steps"] = chains[0].draws.snapshot_steps[:shots]
     return Run(
-        settings=json.loads(json.dumps(settings)),
+        settings=_json(settings),
         gradient_evaluations=int((counters[:, loop.STEP] + 1).sum()) * len(temperatures),
         steps=chains[0].drawn("steps")[:n].copy(),
         clamped=int(counters[:, loop.CLAMPED].sum()),
+        rejected=int(counters[:, loop.REJECTED].sum()),
         swaps=int(counters[:, loop.SWAPPED].sum()),
         partial=partial,
         **results,
     )
 
 
+def _json(settings):
+    """Settings as a file gives them back."""
+    return json.loads(json.dumps(settings, default=lambda array: array.tolist()))
+
+
+def _moves(counters, temperatures):
+    return counters[:, loop.STEP].sum() * len(temperatures)
+
+
 def _warn_of_rejections(share):
     if share > REJECTED_WARNING:
         warnings.warn(
-            f"{share:.1%} of the moves left the box and were rejected: take a smaller step_size",
+            f"{share:.1%} of the moves were rejected: take a smaller step_size",
             stacklevel=5,
         )
 
@@ -353,6 +379,76 @@ def contour_sgld(
     UserWarning
         If more than 1 % of the energies lay outside the partition.
     """
+    return _contours("contour_sgld", target, steps, step_size, partition, zeta, scheme, common)
+
+
+@_sampler
+def interacting_contour_sgld(
+    target,
+    steps,
+    *,
+    chains=5,
+    step_size,
+    partition,
+    zeta=0.75,
+    scheme=ContourScheme(),  # noqa: B008  (it is frozen)
+    **common,
+):
+    """Interacting contour SGLD: several chains that learn one energy PDF together.
+
+    After each move every one of P chains adds its part to the same theta, in turn,
+    theta <- theta + omega g / P (e_J - theta), with the gain g of the scheme: Psi(U)^zeta, whose
+    fixed point is the energy PDF; theta_J^zeta, the field of contour SGLD; or theta_J, the field of
+    Deng et al., ICLR 2022 (arXiv 2202.09867), whose fixed point has theta^zeta proportional to the
+    energy PDF, so that the energies visited are flat whatever zeta is. Weights use whichever Psi
+    drove the dynamics.
+
+    All chains share one stream of random numbers, and one thread. With equal gradients a shared
+    theta has had P times the visits of each independent chain's, and P times fewer steps to settle.
+
+    Parameters
+    ----------
+    target : Target
+    steps : int
+        Moves of each chain, one gradient each, and one at the start.
+    chains : int
+        P, the chains that share theta.
+    step_size, partition, zeta, scheme
+        As in `contour_sgld`.
+    **common
+
+    Returns
+    -------
+    Run
+        Its `energy_pdfs` are the same for every chain.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside what is listed here.
+    DivergenceError
+        If a chain runs away.
+
+    Warns
+    -----
+    UserWarning
+        If more than 1 % of the energies lay outside the partition.
+    """
+    return _contours(
+        "interacting_contour_sgld",
+        target,
+        steps,
+        step_size,
+        partition,
+        zeta,
+        scheme,
+        {**common, "chains": chains},
+        shared=True,
+    )
+
+
+def _contours(name, target, steps, step_size, partition, zeta, scheme, common, shared=False):
+    """Contour SGLD with a theta for each chain, or a shared one."""
     steps, common = check_common(target, steps, common)
     step_size = checks.number("step_size", step_size, above=0.0)
     zeta = checks.number("zeta", zeta, least=0.0)
@@ -366,18 +462,19 @@ def contour_sgld(
         "partition": asdict(partition),
         "scheme": asdict(scheme),
     }
-    flattening = contour(partition, scheme, zeta, common.temperature)
-    strategy = _strategy(loop.CONTOUR, target)
+    walkers = common.chains if shared else 1
+    flattening = contour(partition, scheme, zeta, common.temperature, steps=steps, walkers=walkers)
     run = _run(
-        "contour_sgld",
+        name,
         target,
         steps,
         common,
         own,
-        strategy,
-        [step_size],
-        [common.temperature],
+        _strategy(loop.CONTOUR, target),
+        [step_size] * walkers,
+        [common.temperature] * walkers,
         flattening,
+        shared,
     )
     if scheme.weights_from == "final":
         for chain, theta in enumerate(run.energy_pdfs):
@@ -395,6 +492,6 @@ def contour_sgld(
             f"{run.clamped / moves:.1%} of the energies lay outside the partition "
             f"({partition.low:g}, {partition.high:g}] and counted for its end cells; the kept "
             f"draws span {run.energies.min():g} to {run.energies.max():g}: widen the partition",
-            stacklevel=3,
+            stacklevel=4,
         )
     return run
