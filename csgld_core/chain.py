@@ -63,7 +63,7 @@ class Chain:
     def __init__(self, seed, target, steps, common, start, kept, step_sizes, temperatures, plan):
         count, dim = len(temperatures), target.dim
         self.generator = np.random.default_rng(seed)
-        self.fixed = (target.callback, target.data, self.generator)
+        self.fixed = (target.sampled, target.data, self.generator)
         self.plan = plan
         if start is None:
             start = [target.start(self.generator) for _ in range(kept)]
@@ -95,6 +95,11 @@ class Chain:
     def energy_pdf(self):
         """theta (bins,) as it stands."""
         return learned_energy_pdf(self.pdf)
+
+    @property
+    def done(self):
+        """Steps so far."""
+        return max(0, int(self.counters[loop.STEP]))
 
     def drawn(self, name):
         """The draws made so far of one kind (kept, draws, ...), or their steps (draws,)."""
@@ -171,13 +176,16 @@ def _draws(plan, steps, common, kept, dim):
     )
 
 
-def run_chains(chains, steps, common):
-    """Advance all chains to `steps`; True if the user interrupted them before the end."""
-    done = sum(max(0, chain.counters[loop.STEP]) for chain in chains)
-    bar = _progress_bar(steps * len(chains), done) if common.progress else None
+def in_chunks(chains, steps, *, workers=None, progress=False, checkpoint=None, first=1000):
+    """Call `advance(step)` of every chain, on and on from its `done` to `steps`, in threads.
+
+    The first call is for `first` steps, later ones for as many as take CHUNK_SECONDS. Returns
+    True if the user interrupted.
+    """
+    bar = _progress_bar(steps * len(chains), sum(c.done for c in chains)) if progress else None
 
     def task(n, chain):
-        done, chunk = max(0, int(chain.counters[loop.STEP])), 1000
+        done, chunk = chain.done, first
         while done < steps and not stopping():
             before, now = done, time.perf_counter()
             done = min(steps, done + chunk)
@@ -186,19 +194,30 @@ def run_chains(chains, steps, common):
                 chunk *= 2
             if bar is not None:
                 bar.update(done - before)
-            if common.checkpoint is not None:
-                common.checkpoint.keep(n, chain)
-        if common.checkpoint is not None:
-            common.checkpoint.keep(n, chain, last=True)
+            if checkpoint is not None:
+                checkpoint.keep(n, chain)
+        if checkpoint is not None:
+            checkpoint.keep(n, chain, last=True)
 
     tasks = [lambda n=n, c=c: task(n, c) for n, c in enumerate(chains)]
     try:
-        _, interrupted = in_threads(tasks, common.workers)
+        return in_threads(tasks, workers)[1]
     finally:
         if bar is not None:
             bar.close()
-    if common.checkpoint is not None:
-        common.checkpoint.try_to_write()
+        if checkpoint is not None:
+            checkpoint.try_to_write()
+
+
+def run_chains(chains, steps, common):
+    """Advance all chains to `steps`; True if the user interrupted them before the end."""
+    interrupted = in_chunks(
+        chains,
+        steps,
+        workers=common.workers,
+        progress=common.progress,
+        checkpoint=common.checkpoint,
+    )
     if interrupted and not any(chain.counters[loop.DRAWN] for chain in chains):
         raise KeyboardInterrupt
     return interrupted and any(chain.counters[loop.STEP] < steps for chain in chains)

@@ -80,7 +80,7 @@ class Checkpoint:
 
     def write(self):
         """Write the latest states."""
-        settings = {**self.arguments, "states": len(self.states)}
+        settings = {**self.arguments, "states": len(self.states), "interval": self.interval}
         arrays = {
             f"{chain}/{field}": value
             for chain, state in enumerate(self.states)

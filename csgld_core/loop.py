@@ -12,6 +12,7 @@ import numpy as np
 from numba import float64, int64, njit, types
 
 from .compiled import LOOP
+from .compiled import tuple_type as _type
 from .energy_pdf import Contour, EnergyPdf, learn, log_psi_at, log_weight_at, multiplier_at
 from .integrators import (
     MALA,
@@ -259,16 +260,6 @@ def take_step(
         walkers.multiplier[w] = learn(pdf, contour, energy, step, rebuild)
     finish(walkers, w, dynamics, step_size)
     return True
-
-
-def _type(named_tuple, **fields):
-    """Numba's type of a named tuple; `fields` are the types of arrays other than float vectors."""
-    scalars = {float: float64, int: int64, bool: types.boolean, np.ndarray: float64[::1]}
-    annotated = named_tuple.__annotations__.items()
-    kinds = [fields.get(name) or scalars[kind] for name, kind in annotated]
-    if len(set(kinds)) == 1:
-        return types.NamedUniTuple(kinds[0], len(kinds), named_tuple)
-    return types.NamedTuple(kinds, named_tuple)
 
 
 _VECTOR, _MATRIX, _CUBE, _NUMBERS = float64[::1], float64[:, ::1], float64[:, :, ::1], int64[::1]

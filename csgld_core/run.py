@@ -16,7 +16,7 @@ class Run:
     """Draws of one or more chains, and all that is needed to weigh and to repeat them.
 
     Only the cold chains of replica exchange are kept. Exact energies are without the target's
-    noise. All chains have the same number of draws.
+    noise; there are none where samplers saw minibatches. All chains have the same number of draws.
     """
 
     settings: dict = field(repr=False)  # JSON-ready: sampler, target, arguments, seed, versions
@@ -24,9 +24,9 @@ class Run:
     steps: np.ndarray = field(repr=False)  # (draws,) moves of a chain done at each draw
     positions: np.ndarray = field(repr=False)  # (chains, draws, dim)
     energies: np.ndarray = field(repr=False)  # (chains, draws) the estimates the sampler used
-    exact_energies: np.ndarray = field(repr=False)  # (chains, draws)
     multipliers: np.ndarray = field(repr=False)  # (chains, draws) 1 where there are none
     log_weights: np.ndarray = field(repr=False)  # (chains, draws) 0 where there are none
+    exact_energies: np.ndarray | None = field(default=None, repr=False)  # (chains, draws)
     energy_pdfs: np.ndarray | None = field(default=None, repr=False)  # (chains, bins)
     energy_pdf_histories: np.ndarray | None = field(default=None, repr=False)  # (chains, s, cells)
     history_steps: np.ndarray | None = field(default=None, repr=False)  # (s,)

@@ -5,15 +5,12 @@ Each validates its arguments and names a strategy for the one loop in `loop.py`.
 
 import functools
 import inspect
-import json
-import platform
 import warnings
 from dataclasses import asdict, replace
 
-import numba
 import numpy as np
 
-from . import __version__, checks, loop
+from . import checks, loop, provenance
 from .chain import DRAWN, Chain, run_chains
 from .energy_pdf import ContourScheme, contour, read
 from .integrators import INTEGRATORS, NO_WALLS, REJECT, WALLS, Dynamics
@@ -23,12 +20,6 @@ from .settings import Common, check_common
 
 CLAMPED_WARNING = 0.01
 REJECTED_WARNING = 0.5
-_VERSIONS = {
-    "csgld_core": __version__,
-    "numpy": np.__version__,
-    "numba": numba.__version__,
-    "python": platform.python_version(),
-}
 # Without contours the loop still wants a partition to look at.
 _NO_CONTOUR = contour(EnergyPartition(0.0, 1.0, 2), ContourScheme(), 0.0, 1.0)
 
@@ -99,9 +90,11 @@ def _run(
     settings = {**own, **asdict(replace(common, checkpoint=None))}
     for changes_nothing in ("workers", "progress", "checkpoint", "checkpoint_interval"):
         del settings[changes_nothing]
+    if settings["start"] is not None:
+        settings["start"] = common.start.tolist()
     call = {"sampler": name, "target": target.description(), "steps": steps}
     if common.checkpoint is not None:
-        arguments = {**call, "settings": _json(settings), "versions": _VERSIONS}
+        arguments = provenance.recorded({**call, "recipe": target.recipe, "settings": settings})
         common.checkpoint.begin(arguments, chains, common.checkpoint_interval)
     partial = run_chains(chains, steps, common)
     if partial:
@@ -116,13 +109,14 @@ def _run(
         "completed_steps": int(counters[:, loop.STEP].min()),
         "gradients_per_step": len(temperatures) * len(chains),
         **settings,
-        "start": np.concatenate([chain.start for chain in chains]),
-        "versions": _VERSIONS,
+        "start": np.concatenate([chain.start for chain in chains]).tolist(),
     }
     _warn_of_rejections(counters[:, loop.REJECTED].sum() / _moves(counters, temperatures))
     results = {
         kind: np.concatenate([chain.drawn(kind)[:, :n] for chain in chains]) for kind in DRAWN
     }
+    if target.estimate is not None:  # nobody computed exact ones
+        results["exact_energies"] = None
     if strategy.kind == loop.CONTOUR:
         shots = counters[:, loop.SNAPSHOTS].min()
         results["energy_pdfs"] = np.array([c.energy_pdf for c in chains for _ in range(kept)])
@@ -131,7 +125,7 @@ def _run(
         )
         results["history_steps"] = chains[0].draws.snapshot_steps[:shots]
     return Run(
-        settings=_json(settings),
+        settings=provenance.recorded(settings),
         gradient_evaluations=int((counters[:, loop.STEP] + 1).sum()) * len(temperatures),
         steps=chains[0].drawn("steps")[:n].copy(),
         clamped=int(counters[:, loop.CLAMPED].sum()),
@@ -140,11 +134,6 @@ def _run(
         partial=partial,
         **results,
     )
-
-
-def _json(settings):
-    """Settings as a file gives them back."""
-    return json.loads(json.dumps(settings, default=lambda array: array.tolist()))
 
 
 def _moves(counters, temperatures):
@@ -278,7 +267,7 @@ def replica_exchange_sgld(
     swap_rate : float
         a, in (0, 1].
     energy_variance : float or None
-        sigma^2; None takes the target's noise squared.
+        sigma^2; None takes the target's own.
     high_step_size : float or None
         eps of the hot chain; None takes `step_size`.
     swap_rule : {"metropolis", "published"}
@@ -299,7 +288,11 @@ def replica_exchange_sgld(
     """
     steps, common = check_common(target, steps, common)
     step_size = checks.number("step_size", step_size, above=0.0)
-    variance = target.noise**2 if energy_variance is None else energy_variance
+    variance = target.energy_variance if energy_variance is None else energy_variance
+    if variance is None:
+        raise ValueError(
+            f"energy_variance must be a number: {target.name!r} does not state its own, got None"
+        )
     own = {
         "step_size": step_size,
         "high_temperature": checks.number(

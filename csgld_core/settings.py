@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import checks
+from . import checks, provenance
 from .checkpoint import as_checkpoint
 from .integrators import INTEGRATORS, WALLS
 from .targets import Target
@@ -71,14 +71,13 @@ def check_common(target, steps, keywords):
     common = Common(**keywords)
     burn_in = checks.integer("burn_in", common.burn_in, least=0, most=steps - 1)
     chains = checks.integer("chains", common.chains, least=1)
-    seed = np.random.SeedSequence().entropy if common.seed is None else common.seed
     if common.workers is not None:
         checks.integer("workers", common.workers, least=1)
     if not isinstance(common.progress, bool):
         raise ValueError(f"progress must be True or False, got {common.progress!r}")
     checks.choice("walls", common.walls, WALLS)
     checks.choice("integrator", common.integrator, INTEGRATORS)
-    if common.integrator == "mala" and target.noise > 0:
+    if common.integrator == "mala" and not target.exact:
         raise ValueError(
             f"integrator must not be 'mala' on {target.name!r}: it needs exact energies"
         )
@@ -90,7 +89,7 @@ def check_common(target, steps, keywords):
         burn_in=burn_in,
         start=None if common.start is None else _check_start(common.start, chains, target),
         friction=checks.number("friction", common.friction, above=0.0),
-        seed=checks.integer("seed", seed, least=0),
+        seed=provenance.seed(common.seed),
         checkpoint=as_checkpoint(common.checkpoint),
         checkpoint_interval=checks.number(
             "checkpoint_interval", common.checkpoint_interval, least=0.0
