@@ -80,6 +80,7 @@ class Chain:
             multiplier=np.ones(count),
             step_size=np.array(step_sizes),
             temperature=np.array(temperatures),
+            ceiling=np.zeros(count),
         )
         contour = plan.contour
         self.pdf = energy_pdf(np.full(contour.bins, 1.0 / contour.bins), contour)

@@ -7,12 +7,11 @@ latest states of all chains. Draws once made do not change, so only the moving s
 import os
 import threading
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
 
-from . import files
+from . import checks, files
 
 FORMAT = "csgld_core.checkpoint 1"
 LEAD = 0.5  # seconds before the file is due from which chains hand in their states
@@ -28,12 +27,14 @@ class Checkpoint:
         What the run was called with, JSON-ready; None before `begin`.
     states : list of dict
         The latest state of each chain: named arrays.
+    pilot : dict or None
+        The record of the pilot that chose what was "auto".
     """
 
     def __init__(self, path, arguments=None, states=()):
         self.path, self.arguments, self.states = Path(path), arguments, list(states)
         self.lock = threading.Lock()
-        self.interval, self.due, self.failed = 0.0, 0.0, False
+        self.interval, self.due, self.failed, self.pilot = 0.0, 0.0, False, None
 
     @classmethod
     def load(cls, path):
@@ -75,7 +76,7 @@ class Checkpoint:
         except OSError as error:
             self.due = time.monotonic() + self.interval
             if not self.failed:
-                warnings.warn(f"checkpoint not written, the run goes on: {error}", stacklevel=2)
+                checks.warn(f"checkpoint not written, the run goes on: {error}")
             self.failed = True
 
     def write(self):

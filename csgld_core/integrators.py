@@ -43,6 +43,7 @@ class Walkers(NamedTuple):
     multiplier: np.ndarray  # (w,), of the gradient: F = multiplier * gradient
     step_size: np.ndarray  # (w,), the peak if cyclical
     temperature: np.ndarray  # (w,)
+    ceiling: np.ndarray  # (w,) energy that a walker may well have: of its start, at least
 
 
 class Dynamics(NamedTuple):

@@ -35,7 +35,8 @@ STEP, NEXT_DRAW, DRAWN, NEXT_BUILD, SNAPSHOTS = 0, 1, 2, 3, 4
 CLAMPED, REJECTED, SWAPPED = 5, 6, 7
 COUNTERS = 8
 
-# One move may not climb further than this many widths of the whole energy partition.
+# One move may not climb further above energies met before, the start's included, than this many
+# widths of the whole energy partition.
 RUNAWAY = 10.0
 
 
@@ -230,7 +231,7 @@ def langevin_step(
         return False
     if strategy.kind != CONTOUR:
         return True
-    climb = walkers.exact_energy[w] - max(energy, contour.high)
+    climb = walkers.exact_energy[w] - max(energy, walkers.ceiling[w])
     return climb <= RUNAWAY * (contour.high - contour.low)
 
 
@@ -303,6 +304,7 @@ def advance(callback, data, generator, walkers, plan, pdf, draws, counters, scra
                 return 1 + w
             if strategy.kind == CONTOUR:
                 walkers.multiplier[w] = multiplier_at(pdf, contour, walkers.energy[w])
+                walkers.ceiling[w] = max(walkers.exact_energy[w], contour.high)
         counters[STEP] = 0
     for step in range(counters[STEP], stop):
         place, decay = 0, 1.0

@@ -55,6 +55,7 @@ def resume(path, *, target=None, workers=None, progress=False):
     if "partition" in settings:
         settings["partition"] = EnergyPartition(**settings["partition"])
         settings["scheme"] = ContourScheme(**settings["scheme"])
+    checkpoint.pilot = settings.pop("pilot", None)
     return sampler(
         target,
         call["steps"],
