@@ -6,24 +6,28 @@ import numpy as np
 from numba import njit
 
 from . import checks
-from .target import CALLBACK, CALLBACK_SIGNATURE, GENERATOR, Target, catalogued, rebuild
+from .minibatch import draw_minibatch, minibatch_variance
+from .posteriors import logistic_regression, mixture_data, mixture_posterior
+from .target import CALLBACK, CALLBACK_SIGNATURE, FAST, GENERATOR, Target, catalogued, rebuild
 
 __all__ = [
     "CALLBACK",
     "CALLBACK_SIGNATURE",
     "GENERATOR",
     "Target",
+    "draw_minibatch",
     "gaussian_grid",
     "gaussian_mixture",
+    "logistic_regression",
+    "minibatch_variance",
+    "mixture_data",
+    "mixture_posterior",
     "nine_modes",
     "phase_coexistence",
     "rebuild",
     "twenty_five_wells",
     "two_modes",
 ]
-
-# How callbacks are compiled.
-FAST = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 @njit(**FAST)
