@@ -21,6 +21,7 @@ from . import checks
 GENERATOR = NumPyRandomGeneratorType("NumPyRandomGeneratorType")
 CALLBACK_SIGNATURE = float64(float64[::1], float64[::1], float64[:, ::1], GENERATOR)
 CALLBACK = FunctionType(CALLBACK_SIGNATURE)  # (position, gradient, data, generator) -> energy
+FAST = {"cache": True, "nogil": True, "error_model": "numpy"}  # how callbacks are compiled
 
 
 SHORT, LONG = "(position, gradient)", "(position, gradient, data, generator)"

@@ -6,15 +6,22 @@ import numpy as np
 from numba import njit
 
 from . import checks
-from .target import CALLBACK, CALLBACK_SIGNATURE, GENERATOR, Target, catalogued, rebuild
+from .minibatch import draw_minibatch, minibatch_variance
+from .posteriors import logistic_regression, mixture_data, mixture_posterior
+from .target import CALLBACK, CALLBACK_SIGNATURE, FAST, GENERATOR, Target, catalogued, rebuild
 
 __all__ = [
     "CALLBACK",
     "CALLBACK_SIGNATURE",
     "GENERATOR",
     "Target",
+    "draw_minibatch",
     "gaussian_grid",
     "gaussian_mixture",
+    "logistic_regression",
+    "minibatch_variance",
+    "mixture_data",
+    "mixture_posterior",
     "nine_modes",
     "phase_coexistence",
     "rebuild",
@@ -23,20 +30,15 @@ __all__ = [
 ]
 
 
-@njit(cache=True, nogil=True)
-def _add(log_density, highest, total, gradient):
-    """Add a density to `total`, in units of exp(highest), so that no exponent overflows."""
-    if log_density > highest:  # change the unit of what is there
-        shrink = math.exp(highest - log_density)
-        total *= shrink
-        for i in range(gradient.size):
-            gradient[i] *= shrink
-        highest = log_density
-    density = math.exp(log_density - highest)
-    return highest, total + density, density
+@njit(**FAST)
+def _common_unit(highest, log_density):
+    """The larger of two logarithms, and both numbers in units of its exponential."""
+    if log_density > highest:
+        return log_density, math.exp(highest - log_density), 1.0
+    return highest, 1.0, math.exp(log_density - highest)
 
 
-@njit(CALLBACK_SIGNATURE, cache=True, nogil=True)
+@njit(CALLBACK_SIGNATURE, **FAST)
 def _mixture(position, gradient, data, generator):
     # Row k of data: log(w_k N(mu_k; mu_k, S_k)), mu_k, and the inverse of S_k row by row.
     dim, components = position.size, data.shape[0]
@@ -50,15 +52,16 @@ def _mixture(position, gradient, data, generator):
             for j in range(dim):
                 pull[i] += data[k, 1 + dim * (i + 1) + j] * (position[j] - data[k, 1 + j])
             distance += (position[i] - data[k, 1 + i]) * pull[i]
-        highest, total, density = _add(data[k, 0] - 0.5 * distance, highest, total, gradient)
+        highest, shrink, density = _common_unit(highest, data[k, 0] - 0.5 * distance)
+        total = total * shrink + density
         for i in range(dim):
-            gradient[i] += density * pull[i]
+            gradient[i] = gradient[i] * shrink + density * pull[i]
     for i in range(dim):
         gradient[i] /= total
     return -highest - math.log(total)
 
 
-@njit(CALLBACK_SIGNATURE, cache=True, nogil=True)
+@njit(CALLBACK_SIGNATURE, **FAST)
 def _diagonal_mixture(position, gradient, data, generator):
     # Row k of data: log(w_k N(mu_k; mu_k, S_k)), mu_k, and the inverse of the diagonal of S_k.
     dim, components = position.size, data.shape[0]
@@ -68,9 +71,11 @@ def _diagonal_mixture(position, gradient, data, generator):
         distance = 0.0
         for i in range(dim):
             distance += data[k, 1 + dim + i] * (position[i] - data[k, 1 + i]) ** 2
-        highest, total, density = _add(data[k, 0] - 0.5 * distance, highest, total, gradient)
+        highest, shrink, density = _common_unit(highest, data[k, 0] - 0.5 * distance)
+        total = total * shrink + density
         for i in range(dim):
-            gradient[i] += density * data[k, 1 + dim + i] * (position[i] - data[k, 1 + i])
+            pull = data[k, 1 + dim + i] * (position[i] - data[k, 1 + i])
+            gradient[i] = gradient[i] * shrink + density * pull
     for i in range(dim):
         gradient[i] /= total
     return -highest - math.log(total)
@@ -187,7 +192,7 @@ def phase_coexistence(dim, noise=0.0):
     return gaussian_mixture([1, 1], means, variances, noise=noise, name="phase_coexistence")
 
 
-@njit(CALLBACK_SIGNATURE, cache=True, nogil=True)
+@njit(CALLBACK_SIGNATURE, **FAST)
 def _nine_modes(position, gradient, data, generator):
     third, frequency = 1.0 / 3.0, 1.2 * math.pi
     energy, radius2 = 0.0, 0.0
@@ -230,7 +235,7 @@ def nine_modes(noise=0.0):
     )
 
 
-@njit(CALLBACK_SIGNATURE, cache=True, nogil=True)
+@njit(CALLBACK_SIGNATURE, **FAST)
 def _twenty_five_wells(position, gradient, data, generator):
     energy, radius2 = 0.0, 0.0
     for i in range(2):
