@@ -124,12 +124,16 @@ class Chain:
             )
 
 
-def run_chains(chains, steps, common):
-    """Advance all chains to `steps`; True if the user interrupted them before the end."""
-    bar = _progress_bar(steps * len(chains)) if common.progress else None
+def in_chunks(chains, steps, *, workers=None, progress=False, first=1000):
+    """Call `advance(step)` of every chain, on and on up to `steps`, in threads.
+
+    The first call is for `first` steps, later ones for as many as take CHUNK_SECONDS. Returns
+    True if the user interrupted.
+    """
+    bar = _progress_bar(steps * len(chains)) if progress else None
 
     def task(chain):
-        done, chunk = 0, 1000
+        done, chunk = 0, first
         while done < steps and not stopping():
             before, now = done, time.perf_counter()
             done = min(steps, done + chunk)
@@ -140,10 +144,15 @@ def run_chains(chains, steps, common):
                 bar.update(done - before)
 
     try:
-        _, interrupted = in_threads([lambda c=c: task(c) for c in chains], common.workers)
+        return in_threads([lambda c=c: task(c) for c in chains], workers)[1]
     finally:
         if bar is not None:
             bar.close()
+
+
+def run_chains(chains, steps, common):
+    """Advance all chains to `steps`; True if the user interrupted them before the end."""
+    interrupted = in_chunks(chains, steps, workers=common.workers, progress=common.progress)
     if interrupted and not any(chain.counters[loop.DRAWN] for chain in chains):
         raise KeyboardInterrupt
     return interrupted and any(chain.counters[loop.STEP] < steps for chain in chains)

@@ -11,6 +11,7 @@ import numpy as np
 from numba import float64, int64, njit, types
 
 from .compiled import LOOP
+from .compiled import tuple_type as _type
 from .energy_pdf import Contour, EnergyPdf, learn, log_weight_at, multiplier_at
 from .integrators import REJECT, Dynamics, Walkers, finish, move, outside, settle, turn
 from .targets import CALLBACK, GENERATOR
@@ -172,16 +173,6 @@ def take_step(
     steer(walkers, w, scratch)
     finish(walkers, w, dynamics, step_size)
     return True
-
-
-def _type(named_tuple, **fields):
-    """Numba's type of a named tuple; `fields` are the types of arrays other than float vectors."""
-    scalars = {float: float64, int: int64, bool: types.boolean, np.ndarray: float64[::1]}
-    annotated = named_tuple.__annotations__.items()
-    kinds = [fields.get(name) or scalars[kind] for name, kind in annotated]
-    if len(set(kinds)) == 1:
-        return types.NamedUniTuple(kinds[0], len(kinds), named_tuple)
-    return types.NamedTuple(kinds, named_tuple)
 
 
 _VECTOR, _MATRIX, _NUMBERS = float64[::1], float64[:, ::1], int64[::1]

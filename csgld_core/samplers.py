@@ -5,15 +5,12 @@ Each validates its arguments and names a strategy for the one loop in `loop.py`.
 
 import functools
 import inspect
-import json
-import platform
 import warnings
 from dataclasses import asdict
 
-import numba
 import numpy as np
 
-from . import __version__, checks, loop
+from . import checks, loop, provenance
 from .chain import Chain, run_chains
 from .energy_pdf import ContourScheme, contour, read
 from .integrators import INTEGRATORS, NO_WALLS, WALLS, Dynamics
@@ -86,7 +83,7 @@ def _run(
         chains = [chain for chain, count in zip(chains, counts, strict=True) if count >= kept]
     counters = np.array([chain.counters for chain in chains])
     n = counters[:, loop.DRAWN].min()
-    settings = {  # by way of JSON, so that a file gives the same back
+    settings = {
         "sampler": name,
         "target": target.description(),
         "steps": steps,
@@ -95,12 +92,6 @@ def _run(
         **own,
         **asdict(common),
         "start": [chain.start.tolist() for chain in chains],
-        "versions": {
-            "csgld_core": __version__,
-            "numpy": np.__version__,
-            "numba": numba.__version__,
-            "python": platform.python_version(),
-        },
     }
     del settings["workers"], settings["progress"]  # they change nothing that is kept
     moves = counters[:, loop.STEP].sum() * len(temperatures)
@@ -115,7 +106,7 @@ def _run(
         results["energy_pdf_histories"] = np.array([c.draws.snapshots[:shots] for c in chains])
         results["history_steps"] = chains[0].draws.snapshot_steps[:shots]
     return Run(
-        settings=json.loads(json.dumps(settings)),
+        settings=provenance.recorded(settings),
         gradient_evaluations=int((counters[:, loop.STEP] + 1).sum()) * len(temperatures),
         steps=chains[0].drawn("steps")[:n].copy(),
         clamped=int(counters[:, loop.CLAMPED].sum()),

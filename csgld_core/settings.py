@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import checks
+from . import checks, provenance
 from .integrators import INTEGRATORS, WALLS
 from .targets import Target
 
@@ -64,7 +64,6 @@ def check_common(target, steps, keywords):
     common = Common(**keywords)
     burn_in = checks.integer("burn_in", common.burn_in, least=0, most=steps - 1)
     chains = checks.integer("chains", common.chains, least=1)
-    seed = np.random.SeedSequence().entropy if common.seed is None else common.seed
     if common.workers is not None:
         checks.integer("workers", common.workers, least=1)
     checks.choice("walls", common.walls, WALLS)
@@ -77,7 +76,7 @@ def check_common(target, steps, keywords):
         burn_in=burn_in,
         start=None if common.start is None else _check_start(common.start, chains, target),
         friction=checks.number("friction", common.friction, above=0.0),
-        seed=checks.integer("seed", seed, least=0),
+        seed=provenance.seed(common.seed),
     )
 
 
