@@ -8,8 +8,9 @@
 
 __version__ = "0.1.0"
 
+from . import compiled  # noqa: F401  isort: skip  (first: it drops stale caches)
 from . import (
-    compiled,  # noqa: F401  (first: it drops stale caches)
+    annealing,
     discrete,
     exact,
     experiments,
@@ -19,10 +20,12 @@ from . import (
     parallel,
     targets,
 )
+from .annealing import annealed_importance_sampling
 from .chain import DivergenceError
 from .discrete import DiscreteTarget
 from .energy_pdf import ContourScheme
 from .flat_histogram import DensityOfStates, samc, wang_landau
+from .importance import WeightedSample, importance_sampling
 from .partition import EnergyPartition
 from .run import Run
 from .samplers import contour_sgld, cyclical_sgld, replica_exchange_sgld, sgld
@@ -36,6 +39,9 @@ __all__ = [
     "EnergyPartition",
     "Run",
     "Target",
+    "WeightedSample",
+    "annealed_importance_sampling",
+    "annealing",
     "contour_sgld",
     "cyclical_sgld",
     "discrete",
@@ -43,6 +49,7 @@ __all__ = [
     "experiments",
     "flat_histogram",
     "importance",
+    "importance_sampling",
     "metrics",
     "parallel",
     "replica_exchange_sgld",
