@@ -476,3 +476,37 @@ def contour_mean(function, target, partition, theta, *, scheme=None, zeta=0.75, 
     reading = read(seen, theta, partition, scheme, zeta=zeta, temperature=temperature)
     weight = np.exp(-zeta * (reading.log_psi @ chance)) * (np.exp(reading.log_weights) @ chance)
     return float((values * weight).sum() / (mass * weight).sum())
+
+
+# --- by enumeration -------------------------------------------------------------------------------
+
+
+def ising_density_of_states(size):
+    """Number of states at each energy of `discrete.ising(size)`, by visiting them all.
+
+    Parameters
+    ----------
+    size : int
+        From 2 to 5, which has 2**25 states.
+
+    Returns
+    -------
+    energies : array (levels,)
+        Those that occur, rising.
+    states : array of int64 (levels,)
+        They sum to 2**(size**2).
+    """
+    size = checks.integer("size", size, least=2, most=5)
+    spins = size * size
+    row = (1 << size) - 1
+    last_column = sum(1 << (size * k + size - 1) for k in range(size))
+    counts = np.zeros(2 * spins + 1, dtype=np.int64)
+    block = min(1 << spins, 1 << 16)
+    for first in range(0, 1 << spins, block):
+        state = np.arange(first, first + block, dtype=np.uint32)  # one bit for each spin
+        down = (state >> size) | ((state & row) << (spins - size))
+        right = ((state & ~np.uint32(last_column)) << 1) | ((state & last_column) >> (size - 1))
+        unequal = np.bitwise_count(state ^ down) + np.bitwise_count(state ^ right)
+        counts += np.bincount(unequal, minlength=counts.size)
+    unequal = np.flatnonzero(counts)
+    return 2.0 * unequal - 2.0 * spins, counts[unequal]

@@ -26,7 +26,7 @@ from .integrators import (
     settle,
     turn,
 )
-from .targets import CALLBACK, GENERATOR
+from .target import CALLBACK, GENERATOR
 
 PLAIN, CYCLICAL, SWAPS, CONTOUR = 0, 1, 2, 3
 

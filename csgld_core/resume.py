@@ -4,7 +4,7 @@ from . import checks, samplers
 from .checkpoint import Checkpoint
 from .energy_pdf import ContourScheme
 from .partition import EnergyPartition
-from .targets import Target, rebuild
+from .target import Target, rebuild
 
 SAMPLERS = {
     name: getattr(samplers, name)

@@ -7,7 +7,7 @@ import numpy as np
 from . import checks, provenance
 from .checkpoint import as_checkpoint
 from .integrators import INTEGRATORS, WALLS
-from .targets import Target
+from .target import Target
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -378,6 +378,13 @@ class Target:
                 )
 
 
+def exact_target(name, target, otherwise=""):
+    """Raise ValueError unless `target` is a Target with exact energies; `name` is the argument."""
+    allowed = f"{otherwise}a csgld_core.Target with exact energies, noise 0"
+    if not isinstance(target, Target) or not target.exact:
+        raise ValueError(f"{name} must be {allowed}, got {target!r}")
+
+
 def _as_box(box, dim):
     allowed = f"None or (low, high), finite numbers or arrays ({dim},), low < high"
     try:
