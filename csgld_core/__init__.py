@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 from . import (
     compiled,  # noqa: F401  (first: it drops stale caches)
+    diagnostics,
     exact,
     experiments,
     importance,
@@ -32,6 +33,7 @@ __all__ = [
     "Target",
     "contour_sgld",
     "cyclical_sgld",
+    "diagnostics",
     "exact",
     "experiments",
     "importance",
