@@ -18,7 +18,7 @@ DRAWS_PER_CELL = 20  # with so many draws or more: its entropy is then off by 1 
 
 # What ArviZ is given, so that a summary takes a fraction of a second.
 ARVIZ_VALUES = 300_000
-ARVIZ_COORDINATES = 50
+ARVIZ_SERIES = 50  # coordinates, and chains, at most
 
 INSTALL = 'pip install "csgld_core[diagnostics]"'
 
@@ -277,13 +277,19 @@ class Agreement(NamedTuple):
     ess_of: str
     every: int  # of so many draws one was used
     coordinates: int  # so many were used
+    chains: int
+
+
+def _spaced(n):
+    """At most ARVIZ_SERIES of the numbers 0 ... n - 1, evenly spaced."""
+    return np.unique(np.linspace(0, n - 1, min(n, ARVIZ_SERIES)).astype(np.int64))
 
 
 def agreement(run):
     """Split R-hat and ESS of the unweighted energy and coordinates, by ArviZ.
 
-    One chain is cut in two first: R-hat is between chains. Of very many draws or coordinates some
-    are left out; ESS is then a lower bound.
+    One chain is cut in two first: R-hat is between chains. Of very many draws, coordinates or
+    chains some are left out; ESS is then a lower bound.
 
     Raises
     ------
@@ -291,17 +297,17 @@ def agreement(run):
         If ArviZ is not installed.
     """
     arviz = _arviz()
-    some = np.unique(np.linspace(0, run.dim - 1, min(run.dim, ARVIZ_COORDINATES)).astype(int))
+    some, chains = _spaced(run.dim), _spaced(run.chains)
     names = ["energy", *(f"x[{i}]" for i in some)]
-    every = max(1, run.chains * run.draws * len(names) // ARVIZ_VALUES)
-    every = min(every, max(1, run.draws // 100))
-    values = [energies_of(run)[:, ::every, None], run.positions[:, ::every, some]]
-    values = np.concatenate(values, axis=2)
+    every = chains.size * run.draws * len(names) // ARVIZ_VALUES
+    every = max(1, min(every, run.draws // 100))
+    energies, positions = energies_of(run)[chains, ::every], run.positions[chains, ::every]
+    values = np.concatenate([energies[:, :, None], positions[:, :, some]], axis=2)
     if run.chains == 1:
         half = values.shape[1] // 2
         values = np.concatenate([values[:, :half], values[:, -half:]]) if half else values
     if values.shape[1] < 4:  # ArviZ's own least
-        return Agreement(math.nan, math.nan, math.nan, "", "", every, some.size)
+        return Agreement(math.nan, math.nan, math.nan, "", "", every, some.size, chains.size)
     values = arviz.convert_to_dataset({"x": values})
     with np.errstate(all="ignore"):  # of a chain that never moves
         r_hat = arviz.rhat(values)["x"].values
@@ -310,6 +316,5 @@ def agreement(run):
 
     r_hat[np.isnan(r_hat)] = 1.0  # all draws are equal
     r_hat_of, ess_of = names[np.argmax(r_hat)], names[np.argmin(np.minimum(bulk, tail))]
-    return Agreement(
-        float(r_hat.max()), float(bulk.min()), float(tail.min()), r_hat_of, ess_of, every, some.size
-    )
+    worst = float(r_hat.max()), float(bulk.min()), float(tail.min())
+    return Agreement(*worst, r_hat_of, ess_of, every, some.size, chains.size)

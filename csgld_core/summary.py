@@ -14,8 +14,8 @@ from .samplers import CLAMPED_WARNING
 # 400 effective draws the estimates of errors, and R-hat and ESS themselves, are unstable.
 ENOUGH_DRAWS = 400
 MOST_R_HAT = 1.01
-# Crossings between low and high energies are about Poisson: the mass of one against the other is
-# known to a third at best from ten.
+# Round trips between low and high energies are about Poisson: from ten, the mass of one against the
+# other is known to a third at best; and where chains make ten on average, one with none is trapped.
 ENOUGH_ROUND_TRIPS = 10
 # The same for exchanges with the hot chain, in each chain.
 ENOUGH_SWAPS = 10
@@ -157,21 +157,17 @@ def _flattening(run, trapped):
 
 def _round_trips(run):
     trips, verdict = diagnostics.energy_round_trips(run), None
-    none = np.flatnonzero(trips == 0).tolist()
-    remedy = _remedy(run)
-    if run.energy_pdfs is not None:
-        remedy += " or check that the partition reaches above the barriers"
-    if none:
-        where = f" in {_listed(none)} of {run.chains}" if run.chains > 1 else ""
-        verdict = (
-            f"no round trip in energy{where}: low and high energies were never compared; run "
-            f"longer, {remedy}"
-        )
-    elif trips.sum() < ENOUGH_ROUND_TRIPS:
-        verdict = (
-            f"only {trips.sum()} round trips in energy: the mass of low against high energies "
-            f"rests on them; run longer, {remedy}"
-        )
+    total, none = int(trips.sum()), np.flatnonzero(trips == 0).tolist()
+    reason = None
+    if total < ENOUGH_ROUND_TRIPS:
+        reason = f"{total or 'no'} round trip{'s' * (total > 1)} in energy: too few to weigh low "
+        reason += "against high energies"
+    elif none and total >= ENOUGH_ROUND_TRIPS * run.chains:
+        reason = f"no round trip in energy in {_listed(none)} of {run.chains}, the others make many"
+    if reason:
+        verdict = f"{reason}; run longer, {_remedy(run)}"
+        if run.energy_pdfs is not None:
+            verdict += " or check that the partition reaches above the barriers"
     return Finding(
         {"energy_round_trips": trips.tolist()},
         "round trips in energy",
@@ -425,7 +421,15 @@ def summarise(run):
 
 
 def _agreement_note(run, agreement):
-    x = "x" if agreement.coordinates == run.dim else f"{agreement.coordinates} of {run.dim:,} x"
-    note = f"R-hat and ESS: energy and {x} of the unweighted draws"
+    left_out = [
+        f"{used} of {there:,} {name}"
+        for used, there, name in (
+            (agreement.coordinates, run.dim, "coordinates"),
+            (agreement.chains, run.chains, "chains"),
+            (1, agreement.every, "draws"),
+        )
+        if used < there
+    ]
+    note = "R-hat and ESS are of the energy and x of unweighted draws"
     note += " (flattened density)" * (run.energy_pdfs is not None)
-    return note + (f", one in {agreement.every}" if agreement.every > 1 else "")
+    return note + (f"; {', '.join(left_out)}" if left_out else "")
