@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 from . import compiled  # noqa: F401  isort: skip  (first: it drops stale caches)
 from . import (
     annealing,
+    diagnostics,
     discrete,
     exact,
     experiments,
@@ -51,6 +52,7 @@ __all__ = [
     "annealing",
     "contour_sgld",
     "cyclical_sgld",
+    "diagnostics",
     "discrete",
     "exact",
     "experiments",

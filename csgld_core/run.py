@@ -1,5 +1,6 @@
 """Run: what a sampler returns, and its file."""
 
+import html
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -115,6 +116,23 @@ class Run:
         """`n` equally weighted positions (n, dim), by systematic resampling of all draws."""
         chosen = importance.systematic_resample(self.log_weights, n, seed)
         return self.positions.reshape(-1, self.dim)[chosen]
+
+    def summary(self):
+        """What the run says about its own quality, and what to change: a `summary.Summary`."""
+        from .summary import summarise  # which looks at runs: no import the other way
+
+        return summarise(self)
+
+    def to_arviz(self):
+        """The draws as arviz.InferenceData, see `diagnostics.to_arviz`."""
+        from .diagnostics import to_arviz
+
+        return to_arviz(self)
+
+    def _repr_html_(self):
+        from .summary import heading
+
+        return f"<div>Run: {'<br>'.join(html.escape(line) for line in heading(self))}</div>"
 
     def save(self, path):
         """Write to `path` (npz), all or nothing; `Run.load` reads it back."""
