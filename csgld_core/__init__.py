@@ -15,6 +15,7 @@ from . import (
     importance,
     metrics,
     parallel,
+    study,
     targets,
 )
 from .chain import DivergenceError
@@ -39,5 +40,6 @@ __all__ = [
     "parallel",
     "replica_exchange_sgld",
     "sgld",
+    "study",
     "targets",
 ]

@@ -8,6 +8,7 @@ import contextvars
 import functools
 import os
 import platform
+import re
 import threading
 import uuid
 import warnings
@@ -135,9 +136,8 @@ def _in_threads(call, count, workers, interrupt):
             call(n)
         return
     with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(call, n) for n in range(count)]
         try:
-            for future in futures:
+            for future in [pool.submit(call, n) for n in range(count)]:
                 future.result()
         except KeyboardInterrupt:
             interrupt()  # the pool waits for its tasks before it lets this out
@@ -187,13 +187,14 @@ def _on_cluster(client, function, arguments, succeeded, failed):
         for future, result in as_completed(
             [future for _, future in waiting.values()], with_results=True, raise_errors=False
         ):
-            n, _ = waiting.pop(future.key)
+            n, _ = waiting[future.key]
             if future.status == "finished":
                 succeeded(n, result)
             elif future.status == "error":
                 failed(n, result[1].with_traceback(result[2]))
             else:
                 failed(n, RuntimeError(f"the cluster gave up this call: {result!r}"))
+            del waiting[future.key]  # not before: Ctrl-C may come between any two lines
     except KeyboardInterrupt:
         for n, future in waiting.values():
             if future.status == "finished":
@@ -323,7 +324,8 @@ def replicate(sampler, seeds, *, workers=None, client=None, progress=False, **se
     progress : bool
         Show a bar with the number of runs done, and the time left.
     **settings
-        Passed to every call. A `checkpoint` is a path that contains "{seed}".
+        Passed to every call. A `checkpoint` is a path that contains "{seed}", so that every run has
+        its own.
 
     Returns
     -------
@@ -341,9 +343,8 @@ def replicate(sampler, seeds, *, workers=None, client=None, progress=False, **se
     """
     seeds = check_seeds(seeds)
     calls = [{"seed": seed} for seed in seeds]
-    if settings.get("checkpoint") is not None:
-        paths = checkpoints(settings.pop("checkpoint"), calls)
-        calls = [{**call, "checkpoint": path} for call, path in zip(calls, paths, strict=True)]
+    paths = checkpoints([settings.pop("checkpoint", None)] * len(seeds), calls)
+    calls = [{**call, **path} for call, path in zip(calls, paths, strict=True)]
     outcome = each(
         functools.partial(_sample, sampler, {"workers": 1, **settings}),
         calls,
@@ -380,29 +381,38 @@ def check_seeds(seeds):
     return [checks.integer("seeds", seed, least=0) for seed in seeds]
 
 
-def checkpoints(template, labels):
-    """The path of each run's checkpoint: `template` with each "{name}" replaced by a label.
+def checkpoints(templates, labels):
+    """The setting `checkpoint` of each run, a file of its own.
 
     Parameters
     ----------
-    template : str or Path
-    labels : list of dict of name -> label
-        One for each run.
+    templates : list of (str or Path or None)
+        Paths in which a label's value, made fit for a file name, takes the place of its "{name}".
+    labels : list of dict of name -> value
+
+    Returns
+    -------
+    list of dict
+        {"checkpoint": Path}, or {} where there is no template.
 
     Raises
     ------
     ValueError
-        If two runs would share a file.
+        If a template lacks "{seed}" or two runs would share a file.
     """
-    paths = []
-    for label in labels:
+    own, taken = [], set()
+    for template, label in zip(templates, labels, strict=True):
+        if template is None:
+            own.append({})
+            continue
         path = os.fspath(template)
         for name, value in label.items():
-            path = path.replace(f"{{{name}}}", str(value))
-        paths.append(Path(path))
-    if "{seed}" not in os.fspath(template) or len(set(paths)) < len(paths):
-        raise ValueError(
-            'checkpoint must contain "{seed}", and be another path for each run, '
-            f"got {os.fspath(template)!r} for {len(paths)} runs"
-        )
-    return paths
+            path = path.replace(f"{{{name}}}", re.sub(r"[^\w.+-]+", "_", str(value)))
+        if "{seed}" not in os.fspath(template) or path in taken:
+            raise ValueError(
+                'checkpoint must contain "{seed}" and be another file for each run, '
+                f"got {os.fspath(template)!r}, which is {path!r} for {label}"
+            )
+        taken.add(path)
+        own.append({"checkpoint": Path(path)})
+    return own
