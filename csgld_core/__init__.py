@@ -19,6 +19,7 @@ from . import (
     importance,
     metrics,
     parallel,
+    study,
     targets,
 )
 from .annealing import annealed_importance_sampling
@@ -66,6 +67,7 @@ __all__ = [
     "resume",
     "samc",
     "sgld",
+    "study",
     "targets",
     "wang_landau",
 ]

@@ -1,25 +1,276 @@
-"""Many seeds, or the chains of one run, in threads: the compiled loops release the GIL."""
+"""Many runs, or the chains of one: in threads here, or as tasks on the machines of a Dask cluster.
 
+The compiled loops release the GIL, so threads are enough on one machine.
+"""
+
+import contextlib
 import contextvars
+import functools
 import os
+import platform
+import re
 import threading
+import uuid
 import warnings
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
 
-from . import checks
+import numba
+import numpy as np
 
-# Set in every task, so that an interrupt reaches samplers inside of `replicate`.
-_STOP = contextvars.ContextVar("stop", default=None)
+from . import __version__, checks
+
+# The events that ask a task to end early: of the call it belongs to, and of all calls around that.
+_STOPS = contextvars.ContextVar("stops", default=())
+# On other machines these must be the same, or the bits may differ.
+_VERSIONS = {
+    "csgld_core": __version__,
+    "numpy": np.__version__,
+    "numba": numba.__version__,
+    "python": ".".join(platform.python_version_tuple()[:2]),
+}
+# What tasks share is sent with each, so that nothing has to be looked up; above this size (bytes)
+# once to each worker.
+_SENT_ONCE = 1_000_000
 
 
 def stopping():
-    """Whether the user, or a failure of another task, asks this task to end early."""
-    event = _STOP.get()
-    return event is not None and event.is_set()
+    """Whether the user, or a failure of another chain, asks this task to end early."""
+    return any(event.is_set() for event in _STOPS.get())
+
+
+class Outcome(NamedTuple):
+    """What became of many calls."""
+
+    results: dict  # number of the call -> what it returned, in the order of the calls
+    failures: dict  # number of the call -> the exception it raised, likewise
+    interrupted: bool  # by Ctrl-C: calls may be missing, or have ended early
+
+
+def each(function, arguments, *, workers=None, client=None, progress=False):
+    """Call `function(argument)` for every argument; a failure leaves the other calls alone.
+
+    Parameters
+    ----------
+    function : callable
+        Long ones should look at `stopping()`.
+    arguments : iterable
+    workers : int or None
+        Threads at a time; None takes one for each processor.
+    client : dask.distributed.Client or None
+        Where to send the calls instead. What a killed worker was doing is done again.
+    progress : bool
+        Show a bar with the number of calls done, and the time left.
+
+    Returns
+    -------
+    Outcome
+        After Ctrl-C with what was done so far. Threads end early, see `stopping`, and what they
+        then return is kept; calls on a cluster are cancelled.
+
+    Raises
+    ------
+    ValueError
+        If `workers` is no whole number >= 1, or `client` no connected Client, or both are given.
+    """
+    arguments = list(arguments)
+    if client is not None:
+        _check_client(client, workers)
+    elif workers is not None:
+        workers = checks.integer("workers", workers, least=1)
+    results, failures, lock = {}, {}, threading.Lock()
+    stop = threading.Event()
+    stops = (*_STOPS.get(), stop)
+
+    with _progress_bar(len(arguments)) if progress else contextlib.nullcontext() as bar:
+
+        def done(kind, n, value):
+            kind[n] = value
+            if bar is not None:
+                with lock:
+                    bar.update()
+
+        def call(n):
+            token = _STOPS.set(stops)
+            try:
+                if not stopping():
+                    done(results, n, function(arguments[n]))
+            except KeyboardInterrupt:
+                interrupt()
+            except BaseException as failure:
+                done(failures, n, failure)
+            finally:
+                _STOPS.reset(token)
+
+        def interrupt():
+            for event in stops:
+                event.set()
+
+        try:
+            if client is not None:
+                _on_cluster(
+                    client,
+                    function,
+                    arguments,
+                    functools.partial(done, results),
+                    functools.partial(done, failures),
+                )
+            else:
+                _in_threads(call, len(arguments), workers or os.cpu_count() or 1, interrupt)
+        except KeyboardInterrupt:
+            interrupt()
+    interrupted = any(event.is_set() for event in stops)
+    return Outcome(dict(sorted(results.items())), dict(sorted(failures.items())), interrupted)
+
+
+def _progress_bar(total):
+    from tqdm.auto import tqdm
+
+    return tqdm(total=total, unit="run")
+
+
+def _in_threads(call, count, workers, interrupt):
+    if min(workers, count) <= 1:
+        for n in range(count):
+            call(n)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for future in [pool.submit(call, n) for n in range(count)]:
+                future.result()
+        except KeyboardInterrupt:
+            interrupt()  # the pool waits for its tasks before it lets this out
+            raise
+
+
+# --- a Dask cluster -------------------------------------------------------------------------------
+
+
+def _check_client(client, workers):
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ImportError('client needs Dask: pip install "csgld_core[cluster]"') from error
+    if not isinstance(client, Client) or client.asynchronous or client.status != "running":
+        raise ValueError(
+            f"client must be None or a connected dask.distributed.Client, got {client!r}"
+        )
+    if workers is not None:
+        raise ValueError(f"workers must be None together with a client, got {workers!r}")
+
+
+def _on_cluster(client, function, arguments, succeeded, failed):
+    """Make each call a task of its own, and hear of each as it ends."""
+    import cloudpickle
+    import dask
+    from distributed import as_completed
+
+    packed = cloudpickle.dumps((_VERSIONS, function))
+    name = f"csgld-{uuid.uuid4().hex}"  # unique: Dask must take no call for another
+    if len(packed) > _SENT_ONCE:
+        # A task, since unlike scattered data it is made again if its workers are lost. The graph is
+        # large on purpose.
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
+            packed = client.submit(_same, packed, key=f"{name}-shared")
+        client.replicate([packed])
+    futures = client.map(
+        _remote,
+        [packed] * len(arguments),
+        arguments,
+        key=[(name, n) for n in range(len(arguments))],
+        pure=False,
+    )
+    waiting = {future.key: (n, future) for n, future in enumerate(futures)}
+    del futures  # workers forget a result once nobody here holds its future
+    try:
+        for future, result in as_completed(
+            [future for _, future in waiting.values()], with_results=True, raise_errors=False
+        ):
+            n, _ = waiting[future.key]
+            if future.status == "finished":
+                succeeded(n, result)
+            elif future.status == "error":
+                failed(n, result[1].with_traceback(result[2]))
+            else:
+                failed(n, RuntimeError(f"the cluster gave up this call: {result!r}"))
+            del waiting[future.key]  # not before: Ctrl-C may come between any two lines
+    except KeyboardInterrupt:
+        for n, future in waiting.values():
+            if future.status == "finished":
+                succeeded(n, future.result())
+        raise
+    finally:
+        if waiting:
+            client.cancel([future for _, future in waiting.values()])
+
+
+def _same(value):
+    return value
+
+
+def _remote(packed, argument):
+    """One call, on a worker of the cluster."""
+    from distributed import Reschedule
+
+    token = _STOPS.set((_Dropped(),))
+    try:
+        result = _unpack(packed)(argument)
+    except (KeyboardInterrupt, SystemExit) as failure:  # they would take the worker down
+        if not stopping():
+            raise RuntimeError(f"the call ended with {failure!r}") from None
+    finally:
+        dropped = stopping()
+        _STOPS.reset(token)
+    if dropped:
+        raise Reschedule  # should anybody still want it, then from the beginning
+    return result
+
+
+class _Dropped(threading.Event):
+    """Set once the cluster no longer wants the task that runs here."""
+
+    def __init__(self):
+        from distributed import get_worker
+
+        super().__init__()
+        worker = get_worker()
+        self.tasks, self.key = worker.state.tasks, worker.get_current_task()
+
+    def is_set(self):
+        task = self.tasks.get(self.key)
+        if task is None or task.state == "cancelled":
+            self.set()
+        return super().is_set()
+
+
+_UNPACKING = threading.Lock()
+
+
+def _unpack(packed):
+    with _UNPACKING:
+        return _unpack_once(packed)
+
+
+@functools.lru_cache(maxsize=4)
+def _unpack_once(packed):
+    # Once in a process: targets are compiled once, and truths by quadrature are remembered.
+    import cloudpickle
+
+    versions, function = cloudpickle.loads(packed)
+    if versions != _VERSIONS:
+        raise RuntimeError(
+            f"a worker on {platform.node()} has other versions than the client: {_VERSIONS}, "
+            f"not {versions}"
+        )
+    return function
+
+
+# --- what uses it ---------------------------------------------------------------------------------
 
 
 def in_threads(tasks, workers=None):
-    """Call every task, `workers` at a time.
+    """Call every task, `workers` at a time; one that fails asks the others to end.
 
     Parameters
     ----------
@@ -39,45 +290,26 @@ def in_threads(tasks, workers=None):
     Exception
         The first one that a task raised.
     """
-    workers = (
-        os.cpu_count() or 1 if workers is None else checks.integer("workers", workers, least=1)
-    )
-    event = _STOP.get() or threading.Event()
-    results = [None] * len(tasks)
+    stop = threading.Event()
 
-    def call(n):
-        token = _STOP.set(event)
+    def call(task):
         try:
-            if not event.is_set():
-                results[n] = tasks[n]()
-        except BaseException:
-            event.set()
+            return task()
+        except Exception:
+            stop.set()
             raise
-        finally:
-            _STOP.reset(token)
 
+    token = _STOPS.set((*_STOPS.get(), stop))
     try:
-        if min(workers, len(tasks)) <= 1:
-            for n in range(len(tasks)):
-                call(n)
-        else:
-            with ThreadPoolExecutor(workers) as pool:
-                futures = [pool.submit(call, n) for n in range(len(tasks))]
-                try:
-                    wait(futures, return_when=FIRST_EXCEPTION)
-                except BaseException:
-                    event.set()  # the pool waits for its tasks before it lets this out
-                    raise
-            failures = [f.exception() for f in futures if f.exception() is not None]
-            # An interrupt may only be how another task ended when one failed.
-            for failure in sorted(failures, key=lambda f: isinstance(f, KeyboardInterrupt)):
-                raise failure
-    except KeyboardInterrupt:
-        event.set()
-    return results, event.is_set()
+        outcome = each(call, tasks, workers=workers)
+    finally:
+        _STOPS.reset(token)
+    for failure in outcome.failures.values():
+        raise failure
+    return [outcome.results.get(n) for n in range(len(tasks))], outcome.interrupted
 
 
-def replicate(sampler, seeds, *, workers=None, **settings):
+def replicate(sampler, seeds, *, workers=None, client=None, progress=False, **settings):
     """Run `sampler(**settings, seed=seed)` for every seed.
 
     Parameters
@@ -87,26 +319,100 @@ def replicate(sampler, seeds, *, workers=None, **settings):
     seeds : iterable of int
     workers : int or None
         Threads at a time; None is one for each processor. The runs do not depend on it.
+    client : dask.distributed.Client or None
+        A cluster on which every run is a task, instead of threads here. The runs are the same.
+    progress : bool
+        Show a bar with the number of runs done, and the time left.
     **settings
-        Passed to every call.
+        Passed to every call. A `checkpoint` is a path that contains "{seed}", so that every run has
+        its own.
 
     Returns
     -------
     list of Run
-        In the order of the seeds. After Ctrl-C those that finished, and what the others had drawn,
-        marked as partial, with a warning.
+        In the order of the seeds. After Ctrl-C those that finished and, of threads, what the others
+        had drawn, marked as partial, with a warning.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside what is listed here.
+    Exception
+        If runs fail, after all others have ended: the exception of the first of their seeds, whose
+        attribute `finished` is a dict seed -> Run of what did not fail.
     """
-    settings = {"workers": 1, **settings}
-    seeds = list(seeds)
-    tasks = [lambda seed=seed: sampler(**settings, seed=seed) for seed in seeds]
-    results, interrupted = in_threads(tasks, workers)
-    runs = [run for run in results if run is not None]
-    if interrupted:
+    seeds = check_seeds(seeds)
+    calls = [{"seed": seed} for seed in seeds]
+    paths = checkpoints([settings.pop("checkpoint", None)] * len(seeds), calls)
+    calls = [{**call, **path} for call, path in zip(calls, paths, strict=True)]
+    outcome = each(
+        functools.partial(_sample, sampler, {"workers": 1, **settings}),
+        calls,
+        workers=workers,
+        client=client,
+        progress=progress,
+    )
+    runs = list(outcome.results.values())
+    for failure in outcome.failures.values():
+        failure.finished = {seeds[n]: run for n, run in outcome.results.items()}
+        failure.add_note(
+            f"{len(outcome.failures)} of {len(seeds)} runs failed; the {len(runs)} others are in "
+            "the attribute `finished` of this exception"
+        )
+        raise failure
+    if outcome.interrupted:
         if not runs:
             raise KeyboardInterrupt
+        partial = sum(run.partial for run in runs)
         warnings.warn(
-            f"interrupted: {sum(not run.partial for run in runs)} of {len(seeds)} runs are "
-            f"complete, {sum(run.partial for run in runs)} are partial",
+            f"interrupted: {len(runs) - partial} of {len(seeds)} runs are complete, "
+            f"{partial} are partial",
             stacklevel=2,
         )
     return runs
+
+
+def _sample(sampler, settings, call):
+    return sampler(**settings, **call)
+
+
+def check_seeds(seeds):
+    """The seeds as a list of int >= 0, or ValueError."""
+    return [checks.integer("seeds", seed, least=0) for seed in seeds]
+
+
+def checkpoints(templates, labels):
+    """The setting `checkpoint` of each run, a file of its own.
+
+    Parameters
+    ----------
+    templates : list of (str or Path or None)
+        Paths in which a label's value, made fit for a file name, takes the place of its "{name}".
+    labels : list of dict of name -> value
+
+    Returns
+    -------
+    list of dict
+        {"checkpoint": Path}, or {} where there is no template.
+
+    Raises
+    ------
+    ValueError
+        If a template lacks "{seed}" or two runs would share a file.
+    """
+    own, taken = [], set()
+    for template, label in zip(templates, labels, strict=True):
+        if template is None:
+            own.append({})
+            continue
+        path = os.fspath(template)
+        for name, value in label.items():
+            path = path.replace(f"{{{name}}}", re.sub(r"[^\w.+-]+", "_", str(value)))
+        if "{seed}" not in os.fspath(template) or path in taken:
+            raise ValueError(
+                'checkpoint must contain "{seed}" and be another file for each run, '
+                f"got {os.fspath(template)!r}, which is {path!r} for {label}"
+            )
+        taken.add(path)
+        own.append({"checkpoint": Path(path)})
+    return own

@@ -64,15 +64,16 @@ def test_energy_noise_alone_is_no_runaway():
 
 
 def test_a_failure_is_not_hidden_behind_an_interrupt():
-    def sampler(*, seed, workers):
-        if seed == 0:
-            while not cc.parallel.stopping():
-                pass
-            raise KeyboardInterrupt
+    def interrupted():
+        while not cc.parallel.stopping():
+            pass
+        raise KeyboardInterrupt
+
+    def fails():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        cc.parallel.replicate(sampler, range(2), workers=2)
+        cc.parallel.in_threads([interrupted, fails], workers=2)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
