@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import diagnostics
-from .samplers import CLAMPED_WARNING
+from .contours import BELOW_WARNING, CLAMPED_WARNING
 
 # What Vehtari, Gelman, Simpson, Carpenter & Buerkner, Bayesian Analysis 16 (2021), recommend: below
 # 400 effective draws the estimates of errors, and R-hat and ESS themselves, are unstable.
@@ -101,9 +101,10 @@ def _movement(run):
 
 
 def _clamped(run):
-    share, verdict = diagnostics.clamped_fraction(run), None
-    if share > CLAMPED_WARNING:
-        partition, ends = run.partition, []
+    share, verdict, partition = diagnostics.clamped_fraction(run), None, run.partition
+    below = float(np.mean(run.energies <= partition.low))
+    if share > CLAMPED_WARNING or below > BELOW_WARNING:
+        ends = []
         if (low := run.energies.min()) <= partition.low:
             ends.append(f"downwards (kept draws reach {low:.4g}, it starts at {partition.low:.4g})")
         if (high := run.energies.max()) > partition.high:

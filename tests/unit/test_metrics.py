@@ -83,7 +83,7 @@ def test_two_dimensions():
 
 
 def test_distances_need_one_or_two_dimensions():
-    target = cc.targets.gaussian_mixture([1.0], [[0.0] * 3], [np.eye(3)])
+    target = cc.targets.gaussian_mixture([1.0], [[0.0] * 3], [np.diag([1.0, 2.0, 3.0])])
     for distance in (metrics.total_variation, metrics.kl_divergence, metrics.mode_mass_error):
         with pytest.raises(ValueError, match="target must have dim 1 or 2"):
             distance(run_of(np.zeros((1, 5, 3))), target)
