@@ -578,6 +578,12 @@ def test_different_constants_are_a_huge_r_hat():
     json.dumps(found.values, allow_nan=False)
 
 
+def test_equal_draws_have_no_r_hat():
+    found = by_hand(np.ones((2, 500))).summary()
+    assert found.values["r_hat"] is None
+    assert found.values["still_chains"] == [0, 1]
+
+
 # --- the screen -----------------------------------------------------------------------------------
 
 NINE = cc.targets.nine_modes(noise=0.32)
