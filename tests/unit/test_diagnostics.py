@@ -90,10 +90,12 @@ def test_turning_back_halfway_is_no_trip():
 
 
 def test_round_trips_are_each_chains_own():
-    # Chains that end where the next one starts at the other end: no trip between them.
-    down, up = climbs(3)[40:], climbs(3)[:-40]
-    run = by_hand([down, up, np.full(200, 0.0), np.full(200, 1.0)])
+    # The second chain starts at the other end from where the first one stopped: no trip between.
+    two_and_a_half = climbs(3)[40:]
+    run = by_hand([climbs(3)[:-40], two_and_a_half, np.full(200, 0.0), np.full(200, 1.0)])
     assert diagnostics.energy_round_trips(run).tolist() == [2, 2, 0, 0]
+    run = by_hand([np.r_[climbs(2), np.zeros(40)], two_and_a_half])
+    assert diagnostics.energy_round_trips(run).tolist() == [2, 2]
 
 
 def test_low_and_high_are_of_all_chains_together():
