@@ -313,8 +313,7 @@ def agreement(run):
         r_hat = arviz.rhat(values)["x"].values
         bulk = arviz.ess(values, method="bulk")["x"].values
         tail = arviz.ess(values, method="tail")["x"].values
-
-    r_hat[np.isnan(r_hat)] = 1.0  # all draws are equal
+    r_hat[np.isnan(r_hat)] = 0.0  # all draws are equal
     r_hat_of, ess_of = names[np.argmax(r_hat)], names[np.argmin(np.minimum(bulk, tail))]
-    worst = float(r_hat.max()), float(bulk.min()), float(tail.min())
+    worst = float(r_hat.max()) or math.nan, float(bulk.min()), float(tail.min())
     return Agreement(*worst, r_hat_of, ess_of, every, some.size, chains.size)

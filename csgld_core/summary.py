@@ -145,7 +145,7 @@ def _flattening(run, trapped):
     if trapped and share == 0 and may_bounce and flat < LEAST_FLATNESS:
         verdict = (
             f"no move bounced, energies fill only {_percent(flat)} of the partition and mix badly: "
-            "wells still hold the chain; raise zeta or the gain, or lower the partition's top"
+            "wells still hold the chain; raise zeta or gain_schedule, or lower the partition's top"
         )
     return Finding(
         {"bouncy_fraction": share, "flatness": flat},

@@ -90,10 +90,12 @@ def test_turning_back_halfway_is_no_trip():
 
 
 def test_round_trips_are_each_chains_own():
-    # Chains that end where the next one starts at the other end: no trip between them.
-    down, up = climbs(3)[40:], climbs(3)[:-40]
-    run = by_hand([down, up, np.full(200, 0.0), np.full(200, 1.0)])
+    # The second chain starts at the other end from where the first one stopped: no trip between.
+    two_and_a_half = climbs(3)[40:]
+    run = by_hand([climbs(3)[:-40], two_and_a_half, np.full(200, 0.0), np.full(200, 1.0)])
     assert diagnostics.energy_round_trips(run).tolist() == [2, 2, 0, 0]
+    run = by_hand([np.r_[climbs(2), np.zeros(40)], two_and_a_half])
+    assert diagnostics.energy_round_trips(run).tolist() == [2, 2]
 
 
 def test_low_and_high_are_of_all_chains_together():
@@ -576,6 +578,12 @@ def test_different_constants_are_a_huge_r_hat():
     assert found.values["still_chains"] == [0, 1]
     assert any(text.startswith("R-hat above 10 of energy") for text in found.verdicts)
     json.dumps(found.values, allow_nan=False)
+
+
+def test_equal_draws_have_no_r_hat():
+    found = by_hand(np.ones((2, 500))).summary()
+    assert found.values["r_hat"] is None
+    assert found.values["still_chains"] == [0, 1]
 
 
 # --- the screen -----------------------------------------------------------------------------------
