@@ -23,7 +23,7 @@ NINE = {"target": cc.targets.nine_modes(noise=0.3), "steps": 2000, "step_size": 
 def client():
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
         Client(cluster) as client,
     ):
