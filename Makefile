@@ -19,8 +19,10 @@ test: .venv/ready-dev ## run all tests, then compare the notebooks with their st
 lab: .venv/ready ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks
 
-bench: .venv/ready-dev ## measure the speed of the samplers
+bench: .venv/ready-dev ## measure the samplers against their floor, at scale and beside BlackJAX
 	@$(BIN)/python -m benchmarks.speed
+	@$(BIN)/python -m benchmarks.scale
+	@$(BIN)/python -m benchmarks.peers
 
 notebooks: .venv/ready ## run every notebook and store its outputs
 	@$(BIN)/python -m csgld_core.reproduce --write

@@ -6,19 +6,15 @@ Times are medians of interleaved rounds, whose order rotates, in one process. Ke
 timed by the processor's clock, which stands still while another job has the processor.
 """
 
-import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from tqdm import tqdm
 
@@ -34,9 +30,25 @@ from csgld_core.experiments import (
 )
 
 from .floor import FLOORS, compile_floor, recorded_path, uniform_path
+from .timing import (
+    CAUTION,
+    SEED,
+    Goal,
+    described,
+    floor_time,
+    goals_json,
+    goals_table,
+    interleave,
+    machine,
+    markdown_table,
+    publish,
+    ratios,
+    seconds,
+    spread,
+    step_time,
+    summary,
+)
 
-HERE = Path(__file__).parent
-SEED = 1
 ROUNDS = 15
 SHORT, LONG = 100_000, 400_000  # steps; their difference is what is timed
 WARM_STARTS, COLD_STARTS = 5, 2
@@ -86,25 +98,9 @@ def cases():
     return table
 
 
-def seconds(function, *args, clock=time.perf_counter, **keywords):
-    """Seconds that one call takes."""
-    start = clock()
-    function(*args, **keywords)
-    return clock() - start
-
-
 def kernel_time(case):
-    """Nanoseconds a gradient: a long run minus a short one, so that all set-up cancels."""
-    settings = {**case.settings, "seed": SEED}
-    short = seconds(case.sampler, clock=time.process_time, **{**settings, "steps": SHORT})
-    long = seconds(case.sampler, clock=time.process_time, **{**settings, "steps": LONG})
-    return 1e9 * (long - short) / (LONG - SHORT) / case.gradients
-
-
-def floor_time(floor, path):
-    """Nanoseconds a turn of a compiled floor."""
-    generator = np.random.default_rng(SEED)
-    return 1e9 * seconds(floor, generator, path, clock=time.process_time) / len(path)
+    """Nanoseconds a gradient."""
+    return step_time(case.sampler, case.settings, SHORT, LONG) / case.gradients
 
 
 def path_of(case):
@@ -115,23 +111,6 @@ def path_of(case):
     if case.sampler is cc.cyclical_sgld:
         settings["sampling_fraction"] = 1.0
     return recorded_path(case.sampler(**settings), settings.get("zeta", 1.0))
-
-
-def interleave(tasks, rounds, description):
-    """Call every task once a round, in rotating order.
-
-    Returns
-    -------
-    dict of name -> list of results, round by round
-    """
-    names, results = list(tasks), {name: [] for name in tasks}
-    with tqdm(total=rounds * len(names), desc=description) as bar:
-        for r in range(rounds):
-            first = r % len(names)
-            for name in names[first:] + names[:first]:
-                results[name].append(tasks[name]())
-                bar.update()
-    return results
 
 
 def measure_kernels():
@@ -221,72 +200,35 @@ def measure_race():
     return interleave({"race": lambda: seconds(race, E2_RACE, SEEDS)}, 3, "race")["race"]
 
 
-def ratios(over, under):
-    """Ratios round by round: both were measured within a second."""
-    return (np.array(over) / np.array(under)).tolist()
-
-
-def targets(kernels, first_calls):
-    """(what, measured values, largest allowed median) of everything that has a target."""
+def goals(kernels, first_calls):
+    """Everything that has a target."""
     contour, fine = kernels["contour SGLD, euler"], kernels["contour SGLD, euler, 100 000 cells"]
     sgld = kernels["SGLD, euler"]
     rows = [
-        (
+        Goal(
             "contour SGLD, Euler, 100 cells / floor",
             ratios(contour["kernel"], contour["floor"]),
             1.6,
         ),
-        ("100 000 cells / 100 cells", ratios(fine["kernel"], contour["kernel"]), 1.2),
-        ("SGLD, Euler / floor", ratios(sgld["kernel"], sgld["floor"]), 1.6),
+        Goal("100 000 cells / 100 cells", ratios(fine["kernel"], contour["kernel"]), 1.2),
+        Goal("SGLD, Euler / floor", ratios(sgld["kernel"], sgld["floor"]), 1.6),
     ]
-    rows += [(f"first draw, {k} (s)", v, 1.5) for k, v in first_calls.items() if "warm" in k]
-    return rows
+    warm = {name: times for name, times in first_calls.items() if "warm" in name}
+    return rows + [Goal(f"first draw, {name} (s)", times, 1.5) for name, times in warm.items()]
 
 
-def summary(values):
-    """Median and quartiles."""
-    low, middle, high = np.percentile(values, [25, 50, 75]).tolist()
-    return {"median": middle, "quartiles": [low, high], "values": list(values)}
-
-
-def spread(values, digits=2):
-    """Median and quartiles as text."""
-    low, middle, high = np.percentile(values, [25, 50, 75])
-    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
-
-
-def markdown_table(header, rows):
-    """Lines of a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return ["| " + " | ".join(line) + " |" for line in lines] + [""]
-
-
-def report(machine, load, kernels, first_calls, threads, races):
-    """RESULTS.md as text."""
-    versions = ", ".join(f"{name} {version}" for name, version in machine.items())
-    lines = [
+def report(machine, kernels, first_calls, threads, races):
+    """Lines of RESULTS.md."""
+    return [
         "# Speed",
         "",
-        "Written by `make bench`; the raw numbers are in results.json. Medians of interleaved "
-        "rounds, quartiles in brackets. The machine was **shared and noisy**: trust ratios, which "
-        "compare neighbours in time, before times.",
+        f"Written by `make bench`; the raw numbers are in results.json. {CAUTION}",
         "",
-        f"{versions}; load average {load} at the start.",
+        described(machine),
         "",
         "## Targets",
         "",
-        *markdown_table(
-            ["what", "measured", "target", ""],
-            [
-                [
-                    what,
-                    spread(values),
-                    f"≤ {most}",
-                    "met" if np.median(values) <= most else "not met",
-                ]
-                for what, values, most in targets(kernels, first_calls)
-            ],
-        ),
+        *goals_table(goals(kernels, first_calls)),
         "## A gradient of every sampler, and its floor",
         "",
         f"On E2, one draw kept every 20 steps. A time is the difference between a run of {LONG:,} "
@@ -331,53 +273,28 @@ def report(machine, load, kernels, first_calls, threads, races):
         f"{len(SEEDS)} seeds: {spread(races)} s in all.",
         "",
     ]
-    return "\n".join(lines)
-
-
-def write(path, text):
-    """Write a file, all or nothing."""
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def main():
     """Measure everything and write both files."""
-    machine = {
-        "csgld_core": cc.__version__,
-        "numpy": np.__version__,
-        "numba": numba.__version__,
-        "python": platform.python_version(),
-        "processors": os.cpu_count(),
-    }
-    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    where = machine()
     kernels = measure_kernels()
     threads, races = measure_threads(), measure_race()
     first_calls = measure_first_calls()
     raw = {
-        "machine": machine,
-        "load average": load,
+        "machine": where,
         "nanoseconds": {
             name: {kind: summary(values) for kind, values in row.items()}
             for name, row in kernels.items()
         },
-        "targets": [
-            {"what": what, "most": most, **summary(values)}
-            for what, values, most in targets(kernels, first_calls)
-        ],
+        "targets": goals_json(goals(kernels, first_calls)),
         "seconds": {
             "first draw": {name: summary(values) for name, values in first_calls.items()},
             "threads": {name: summary(values) for name, values in threads.items()},
             "race": summary(races),
         },
     }
-    text = report(machine, load, kernels, first_calls, threads, races)
-    write(HERE / "results.json", json.dumps(raw, indent=1) + "\n")
-    write(HERE / "RESULTS.md", text)
-    print(text)
+    publish("RESULTS", raw, report(where, kernels, first_calls, threads, races))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """One chain's memory, and several chains advanced in threads, in chunks that can be interrupted."""
 
+import json
 import time
 
 import numpy as np
 
 from . import loop
-from .energy_pdf import energy_pdf
+from .checkpoint import fields_of, restore_fields
+from .energy_pdf import energy_pdf, learned_energy_pdf
 from .integrators import Walkers
 from .parallel import in_threads, stopping
 
@@ -13,6 +15,7 @@ SNAPSHOTS = 200
 SNAPSHOT_CELLS = 1000
 SNAPSHOT_COST = 4  # cells copied per step, on average and at most
 CHUNK_SECONDS = 0.05  # between two looks at Ctrl-C and the progress bar
+DRAWN = ("positions", "energies", "exact_energies", "multipliers", "log_weights")
 
 
 class DivergenceError(RuntimeError):
@@ -41,49 +44,49 @@ class DivergenceError(RuntimeError):
 
 
 class Chain:
-    """Walkers, generator, energy PDF and draws of one chain."""
+    """Walkers, generator, energy PDF and draws of one chain.
 
-    def __init__(self, seed, target, steps, common, start, step_sizes, temperatures, plan):
+    Parameters
+    ----------
+    seed : numpy.random.SeedSequence
+    target : Target
+    steps : int
+    common : Common
+    start : array (kept, dim) or None
+        None draws it.
+    kept : int
+        Number of walkers, the first ones, whose draws are kept.
+    step_sizes, temperatures : sequences, one number for each walker
+    plan : loop.Plan
+    """
+
+    def __init__(self, seed, target, steps, common, start, kept, step_sizes, temperatures, plan):
         count, dim = len(temperatures), target.dim
         self.generator = np.random.default_rng(seed)
-        self.fixed = (target.callback, target.data, self.generator)
+        self.fixed = (target.sampled, target.data, self.generator)
         self.plan = plan
-        contour = plan.contour
-        self.start = target.start(self.generator) if start is None else start
+        if start is None:
+            start = [target.start(self.generator) for _ in range(kept)]
+        self.start = np.asarray(start)
         shape = (count, dim)
         heat = np.sqrt(temperatures)[:, None]
         self.walkers = Walkers(
-            position=np.tile(self.start, (count, 1)),
+            position=np.resize(self.start, shape),
             velocity=heat * self.generator.standard_normal(shape),
             noise=self.generator.standard_normal(shape),
-            force=np.zeros(shape),
+            gradient=np.zeros(shape),
             energy=np.zeros(count),
             exact_energy=np.zeros(count),
             multiplier=np.ones(count),
             step_size=np.array(step_sizes),
             temperature=np.array(temperatures),
+            ceiling=np.zeros(count),
         )
+        contour = plan.contour
         self.pdf = energy_pdf(np.full(contour.bins, 1.0 / contour.bins), contour)
-        snapshots = 0
-        if plan.strategy.kind == loop.CONTOUR:
-            snapshots = max(1, min(SNAPSHOTS, SNAPSHOT_COST * steps // contour.bins))
-        coarse = -(-contour.bins // SNAPSHOT_CELLS)
-        snapshot_steps = np.unique(np.linspace(0, steps, snapshots + 1).astype(np.int64)[1:])
-        snapshot_steps = snapshot_steps[snapshot_steps > 0]
-        n = (steps - common.burn_in) // common.thin
-        self.draws = loop.Draws(
-            thin=common.thin,
-            steps=np.empty(n, dtype=np.int64),
-            positions=np.empty((n, dim)),
-            energies=np.empty(n),
-            exact_energies=np.empty(n),
-            multipliers=np.empty(n),
-            log_weights=np.empty(n),
-            snapshot_steps=snapshot_steps,
-            snapshots=np.empty((snapshot_steps.size, -(-contour.bins // coarse))),
-            cells_per_snapshot_cell=coarse,
-        )
-        self.scratch = (np.empty(dim), np.empty(dim), np.empty(dim))
+        self.draws = _draws(plan, steps, common, kept, dim)
+        # A component that the callback forgets to fill stays NaN, and shows.
+        self.scratch = tuple(np.full(dim, np.nan) for _ in range(4))
         self.counters = np.zeros(loop.COUNTERS, dtype=np.int64)
         self.counters[loop.STEP] = -1
         self.counters[loop.NEXT_DRAW] = common.burn_in + common.thin
@@ -92,11 +95,38 @@ class Chain:
     @property
     def energy_pdf(self):
         """theta (bins,) as it stands."""
-        return self.pdf.mass / self.pdf.total[0]
+        return learned_energy_pdf(self.pdf)
+
+    @property
+    def done(self):
+        """Steps so far."""
+        return max(0, int(self.counters[loop.STEP]))
 
     def drawn(self, name):
-        """The draws made so far of one kind, see `loop.Draws`."""
-        return getattr(self.draws, name)[: self.counters[loop.DRAWN]]
+        """The draws made so far of one kind (kept, draws, ...), or their steps (draws,)."""
+        array, n = getattr(self.draws, name), self.counters[loop.DRAWN]
+        return array[:n] if name == "steps" else array[:, :n]
+
+    def state(self):
+        """All that changes while the chain advances, as named arrays."""
+        return {
+            **fields_of("walkers", self.walkers),
+            **fields_of("pdf", self.pdf),
+            **{f"draws.{name}": self.drawn(name) for name in (*DRAWN, "steps")},
+            "draws.snapshots": self.draws.snapshots[: self.counters[loop.SNAPSHOTS]],
+            "counters": self.counters.copy(),
+            "generator": np.array(json.dumps(self.generator.bit_generator.state)),
+            "start": self.start,
+        }
+
+    def restore(self, state):
+        """Go back to a `state`."""
+        restore_fields("walkers", self.walkers, state)
+        restore_fields("pdf", self.pdf, state)
+        restore_fields("draws", self.draws, state)
+        self.counters[:] = state["counters"]
+        self.generator.bit_generator.state = json.loads(state["generator"].item())
+        self.start = state["start"]
 
     def advance(self, stop):
         """Move on to step `stop`; raise DivergenceError if the chain runs away."""
@@ -124,12 +154,39 @@ class Chain:
             )
 
 
-def run_chains(chains, steps, common):
-    """Advance all chains to `steps`; True if the user interrupted them before the end."""
-    bar = _progress_bar(steps * len(chains)) if common.progress else None
+def _draws(plan, steps, common, kept, dim):
+    """Empty draws, and when to take snapshots of the energy PDF."""
+    contour, snapshots = plan.contour, 0
+    if plan.strategy.kind == loop.CONTOUR:
+        snapshots = max(1, min(SNAPSHOTS, SNAPSHOT_COST * steps // contour.bins))
+    coarse = -(-contour.bins // SNAPSHOT_CELLS)
+    snapshot_steps = np.unique(np.linspace(0, steps, snapshots + 1).astype(np.int64)[1:])
+    snapshot_steps = snapshot_steps[snapshot_steps > 0]
+    n = (steps - common.burn_in) // common.thin
+    return loop.Draws(
+        thin=common.thin,
+        steps=np.empty(n, dtype=np.int64),
+        positions=np.empty((kept, n, dim)),
+        energies=np.empty((kept, n)),
+        exact_energies=np.empty((kept, n)),
+        multipliers=np.empty((kept, n)),
+        log_weights=np.empty((kept, n)),
+        snapshot_steps=snapshot_steps,
+        snapshots=np.empty((snapshot_steps.size, -(-contour.bins // coarse))),
+        cells_per_snapshot_cell=coarse,
+    )
 
-    def task(chain):
-        done, chunk = 0, 1000
+
+def in_chunks(chains, steps, *, workers=None, progress=False, checkpoint=None, first=1000):
+    """Call `advance(step)` of every chain, on and on from its `done` to `steps`, in threads.
+
+    The first call is for `first` steps, later ones for as many as take CHUNK_SECONDS. Returns
+    True if the user interrupted.
+    """
+    bar = _progress_bar(steps * len(chains), sum(c.done for c in chains)) if progress else None
+
+    def task(n, chain):
+        done, chunk = chain.done, first
         while done < steps and not stopping():
             before, now = done, time.perf_counter()
             done = min(steps, done + chunk)
@@ -138,18 +195,36 @@ def run_chains(chains, steps, common):
                 chunk *= 2
             if bar is not None:
                 bar.update(done - before)
+            if checkpoint is not None:
+                checkpoint.keep(n, chain)
+        if checkpoint is not None:
+            checkpoint.keep(n, chain, last=True)
 
+    tasks = [lambda n=n, c=c: task(n, c) for n, c in enumerate(chains)]
     try:
-        _, interrupted = in_threads([lambda c=c: task(c) for c in chains], common.workers)
+        return in_threads(tasks, workers)[1]
     finally:
         if bar is not None:
             bar.close()
+        if checkpoint is not None:
+            checkpoint.try_to_write()
+
+
+def run_chains(chains, steps, common):
+    """Advance all chains to `steps`; True if the user interrupted them before the end."""
+    interrupted = in_chunks(
+        chains,
+        steps,
+        workers=common.workers,
+        progress=common.progress,
+        checkpoint=common.checkpoint,
+    )
     if interrupted and not any(chain.counters[loop.DRAWN] for chain in chains):
         raise KeyboardInterrupt
     return interrupted and any(chain.counters[loop.STEP] < steps for chain in chains)
 
 
-def _progress_bar(total):
+def _progress_bar(total, done):
     from tqdm.auto import tqdm
 
-    return tqdm(total=total, unit="step", unit_scale=True)
+    return tqdm(total=total, initial=done, unit="step", unit_scale=True)

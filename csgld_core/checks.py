@@ -2,8 +2,21 @@
 
 import math
 import numbers
+import sys
+import warnings
+from pathlib import Path
 
 import numpy as np
+
+_PACKAGE = str(Path(__file__).parent)
+
+
+def warn(message):
+    """Warn at the line outside of this package that led here."""
+    level, frame = 1, sys._getframe()
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)
 
 
 def _allowed(name, value, allowed):

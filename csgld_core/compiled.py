@@ -8,10 +8,23 @@ import hashlib
 import os
 from pathlib import Path
 
+import numpy as np
+from numba import float64, int64, types
+
 # The arrays that the loops touch belong to Python for the whole call. Counting references to them
 # inside a loop would cost more than the arithmetic, so it is switched off; in return these
 # functions must not allocate.
 LOOP = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False, "forceinline": True}
+
+
+def tuple_type(named_tuple, **fields):
+    """Numba's type of a named tuple; `fields` are the types of arrays other than float vectors."""
+    scalars = {float: float64, int: int64, bool: types.boolean, np.ndarray: float64[::1]}
+    annotated = named_tuple.__annotations__.items()
+    kinds = [fields.get(name) or scalars[kind] for name, kind in annotated]
+    if len(set(kinds)) == 1:
+        return types.NamedUniTuple(kinds[0], len(kinds), named_tuple)
+    return types.NamedTuple(kinds, named_tuple)
 
 
 def drop_stale_cache(folder):

@@ -16,6 +16,8 @@ Where slopes are clipped, Psi is the integral of the clipped slopes, so that dyn
 weights share one Psi. Clipping at one cell lifts all cells behind it: that costs O(nodes), so a
 clipped Psi is rebuilt once in 2 * nodes steps and stands still in between. Because the gain uses
 that same standing Psi, the fixed point of theta stays exact.
+
+Several walkers may share theta (Deng et al. 2022): each then adds its part, omega_k / walkers.
 """
 
 import math
@@ -41,7 +43,9 @@ NODE_WIDTH = 0.25
 REBUILD_EVERY = 2  # steps per node: one logarithm for two steps
 TINY = 1e-300
 HUGE = 1e100
+AVERAGED_HUGE = 1e4  # while averaging, so that 1 / total is never lost in their sum
 RESUM_EVERY = 1 << 20
+NEVER = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,10 @@ class ContourScheme:
         Smallest theta when its logarithm is read; the stored theta is never floored.
     gain_schedule : (cap, scale, power, offset)
         omega_k = min(cap, scale / (k**power + offset)), k = 1, 2, ...
+    averaging : float
+        Last part of the run, in [0, 1), over whose steps theta is averaged (Polyak & Juditsky
+        1992) before it weighs the draws; the dynamics never see the average. 0 takes theta as it
+        stands at the end.
 
     Raises
     ------
@@ -79,6 +87,7 @@ class ContourScheme:
     clip: tuple | None = (-1.3, 0.3)
     floor: float | None = 1e-10
     gain_schedule: tuple = (0.05, 30.0, 1.0, 0.0)
+    averaging: float = 0.0
 
     def __post_init__(self):
         checks.choice("slope", self.slope, SLOPES)
@@ -101,6 +110,8 @@ class ContourScheme:
         checks.number("gain_schedule power", power, least=0.0)
         checks.number("gain_schedule offset", offset, least=0.0)
         object.__setattr__(self, "gain_schedule", schedule)
+        averaging = checks.number("averaging", self.averaging, least=0.0, below=1.0)
+        object.__setattr__(self, "averaging", averaging)
 
     @classmethod
     def published(cls, **changes):
@@ -144,6 +155,7 @@ class Contour(NamedTuple):
     scale: float
     power: float
     offset: float
+    average_from: int  # step
 
 
 class EnergyPdf(NamedTuple):
@@ -153,10 +165,17 @@ class EnergyPdf(NamedTuple):
     node_mass: np.ndarray  # (nodes,) mass summed over the cells of a node
     total: np.ndarray  # (2,) its value, and what rounding has added too much (Kahan's sum)
     log_psi: np.ndarray  # (nodes,)
+    clock: np.ndarray  # (2,) sum of 1 / total since it was last rescaled, and averaged updates
+    summed: np.ndarray  # (bins,) sum of theta over averaged updates up to `seen`; or empty
+    seen: np.ndarray  # (bins,) clock when the cell was last summed
 
 
-def contour(partition, scheme, zeta, temperature):
-    """Translate settings into the numbers of `Contour`."""
+def contour(partition, scheme, zeta, temperature, *, steps=math.inf, walkers=1):
+    """Translate settings into the numbers of `Contour`.
+
+    `walkers` share theta, over `steps` moves each.
+    """
+    averaged = scheme.averaging > 0 and math.isfinite(steps)
     bins, width = partition.bins, partition.width
     clipped = scheme.clip is not None
     cells_per_node = max(1, int(NODE_WIDTH * temperature / width)) if clipped else 1
@@ -186,10 +205,11 @@ def contour(partition, scheme, zeta, temperature):
         tilt=float(tilt),
         gain=GAINS[scheme.gain],
         weights=WEIGHTS[scheme.weights],
-        cap=scheme.gain_schedule[0],
-        scale=scheme.gain_schedule[1],
+        cap=scheme.gain_schedule[0] / walkers,
+        scale=scheme.gain_schedule[1] / walkers,
         power=scheme.gain_schedule[2],
         offset=scheme.gain_schedule[3],
+        average_from=int((1.0 - scheme.averaging) * steps) if averaged else NEVER,
     )
 
 
@@ -202,9 +222,20 @@ def energy_pdf(theta, contour):
         node_mass=np.add.reduceat(mass, starts),
         total=np.array([mass.sum(), 0.0]),
         log_psi=np.empty(contour.nodes),
+        clock=np.zeros(2),
+        summed=np.zeros(contour.bins if contour.average_from < NEVER else 0),
+        seen=np.zeros(contour.bins if contour.average_from < NEVER else 0),
     )
     build_log_psi(state, contour)
     return state
+
+
+def learned_energy_pdf(state):
+    """theta (bins,) at the end: averaged, if the scheme says so and averaging has begun."""
+    if state.clock[1] == 0:
+        return state.mass / state.total[0]
+    summed = state.summed + state.mass * (state.clock[0] - state.seen)
+    return summed / summed.sum()
 
 
 @njit(**LOOP)
@@ -293,6 +324,13 @@ def add_exactly(total, added):
 
 
 @njit(**LOOP)
+def sum_cell(pdf, cell):
+    """Bring the sum of theta over updates up to date, in one cell: its mass is about to change."""
+    pdf.summed[cell] += pdf.mass[cell] * (pdf.clock[0] - pdf.seen[cell])
+    pdf.seen[cell] = pdf.clock[0]
+
+
+@njit(**LOOP)
 def learn(pdf, contour, energy, step, rebuild):
     """theta <- (1 - a) theta + a e_J with a = omega_k g, after move number `step` = 0, 1, ...
 
@@ -312,12 +350,18 @@ def learn(pdf, contour, energy, step, rebuild):
     a = min(contour.cap, contour.scale / (k + contour.offset)) * gain
     added = a / (1.0 - a) * pdf.total[0]
     node = int((cell + 0.5) * contour.inverse_cells_per_node)
+    if step >= contour.average_from:
+        sum_cell(pdf, cell)
     pdf.mass[cell] += added
     pdf.node_mass[node] += added
     add_exactly(pdf.total, added)
-    if pdf.total[0] > HUGE or (step + 1) % RESUM_EVERY == 0:
+    huge = HUGE if step < contour.average_from else AVERAGED_HUGE
+    if pdf.total[0] > huge or (step + 1) % RESUM_EVERY == 0:
         rescale(pdf, contour)
         build_log_psi(pdf, contour)
+    if step >= contour.average_from:
+        pdf.clock[0] += 1.0 / pdf.total[0]
+        pdf.clock[1] += 1.0
     if contour.clipped:
         if rebuild:
             build_log_psi(pdf, contour)
@@ -331,6 +375,10 @@ def learn(pdf, contour, energy, step, rebuild):
 def rescale(pdf, contour):
     """Bring the total back to 1, before it overflows or gathers rounding errors."""
     mass, node_mass = pdf.mass, pdf.node_mass
+    for cell in range(pdf.summed.size):
+        sum_cell(pdf, cell)
+        pdf.seen[cell] = 0.0
+    pdf.clock[0] = 0.0
     for node in range(node_mass.size):
         node_mass[node] = 0.0
     shrink = 1.0 / pdf.total[0]

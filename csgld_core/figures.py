@@ -15,7 +15,7 @@ from matplotlib import rc_context
 
 from . import __version__, files
 from .plotting import STYLE
-from .targets import Target
+from .target import Target
 
 
 def folder():

@@ -1,9 +1,12 @@
-"""Writing files all or nothing."""
+"""Writing files all or nothing, and named arrays with settings in one file."""
 
 import contextlib
+import json
 import os
 import secrets
 from pathlib import Path
+
+import numpy as np
 
 
 @contextlib.contextmanager
@@ -23,3 +26,32 @@ def replacing(path):
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def save_arrays(path, kind, settings, arrays):
+    """Write `settings` (JSON-ready) and named `arrays` as one npz file of this `kind`."""
+    with replacing(path) as file:
+        np.savez(file, format=kind, settings=json.dumps(settings), **arrays)
+
+
+def load_arrays(path, kind, writer):
+    """Settings and arrays that `save_arrays` wrote; never executes code from the file.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, foreign, or of another kind or version; it names the `writer`.
+    """
+    wanted = f"path must be a file written by {writer} of this version ({kind}), got {str(path)!r}"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        found = arrays.pop("format").item()
+        settings = json.loads(arrays.pop("settings").item())
+    except OSError:
+        raise
+    except Exception as e:  # a damaged file fails in many ways
+        raise ValueError(f"{wanted}, which is damaged or foreign") from e
+    if found != kind:
+        raise ValueError(f"{wanted}, which is a {found!r}")
+    return settings, arrays

@@ -5,8 +5,10 @@
 - BAOAB, step h:       v <- v - h/2 F;  x <- x + h/2 v;
                        v <- e^(-gamma h) v + sqrt(tau (1 - e^(-2 gamma h))) xi;
                        x <- x + h/2 v;  new F;  v <- v - h/2 F
+- MALA: the Euler step, accepted by Metropolis and Hastings for the density that F belongs to.
 
-(Leimkuhler & Matthews 2013.) A step is `move`, a new force, then `finish`: one gradient each.
+(Leimkuhler & Matthews 2013; Roberts & Tweedie 1996.) A step is `move`, a new force, then `finish`:
+one gradient each.
 """
 
 import math
@@ -17,8 +19,13 @@ from numba import njit
 
 from .compiled import LOOP
 
-EULER, LEIMKUHLER_MATTHEWS, BAOAB = 0, 1, 2
-INTEGRATORS = {"euler": EULER, "leimkuhler_matthews": LEIMKUHLER_MATTHEWS, "baoab": BAOAB}
+EULER, LEIMKUHLER_MATTHEWS, BAOAB, MALA = 0, 1, 2, 3
+INTEGRATORS = {
+    "euler": EULER,
+    "leimkuhler_matthews": LEIMKUHLER_MATTHEWS,
+    "baoab": BAOAB,
+    "mala": MALA,
+}
 
 NO_WALLS, REFLECT, REJECT = 0, 1, 2
 WALLS = {"reflect": REFLECT, "reject": REJECT}
@@ -30,12 +37,13 @@ class Walkers(NamedTuple):
     position: np.ndarray  # (w, dim)
     velocity: np.ndarray  # (w, dim), for BAOAB
     noise: np.ndarray  # (w, dim), the normals that Leimkuhler-Matthews uses once more
-    force: np.ndarray  # (w, dim), multiplier * gradient
+    gradient: np.ndarray  # (w, dim), the estimate that the sampler uses
     energy: np.ndarray  # (w,), the estimate that the sampler uses
     exact_energy: np.ndarray  # (w,), without the target's noise
-    multiplier: np.ndarray  # (w,)
+    multiplier: np.ndarray  # (w,), of the gradient: F = multiplier * gradient
     step_size: np.ndarray  # (w,), the peak if cyclical
     temperature: np.ndarray  # (w,)
+    ceiling: np.ndarray  # (w,) energy that a walker may well have: of its start, at least
 
 
 class Dynamics(NamedTuple):
@@ -50,8 +58,8 @@ class Dynamics(NamedTuple):
 @njit(**LOOP)
 def move(walkers, w, dynamics, step_size, generator):
     """Move walker w under its present force; False if it overshot a wall by more than the box."""
-    position, force = walkers.position, walkers.force
-    temperature = walkers.temperature[w]
+    position, gradient = walkers.position, walkers.gradient
+    temperature, multiplier = walkers.temperature[w], walkers.multiplier[w]
     dim = position.shape[1]
     if dynamics.integrator == BAOAB:
         velocity = walkers.velocity
@@ -59,7 +67,7 @@ def move(walkers, w, dynamics, step_size, generator):
         kick = math.sqrt(temperature * (1.0 - keep * keep))
         half = 0.5 * step_size
         for i in range(dim):
-            velocity[w, i] -= half * force[w, i]
+            velocity[w, i] -= half * (multiplier * gradient[w, i])
             position[w, i] += half * velocity[w, i]
         inside = reflect(walkers, w, dynamics)
         for i in range(dim):
@@ -67,15 +75,16 @@ def move(walkers, w, dynamics, step_size, generator):
             position[w, i] += half * velocity[w, i]
         return reflect(walkers, w, dynamics) and inside
     kick = math.sqrt(2.0 * temperature * step_size)
-    if dynamics.integrator == EULER:
-        for i in range(dim):
-            position[w, i] += kick * generator.standard_normal() - step_size * force[w, i]
-    else:
+    drift = step_size * multiplier
+    if dynamics.integrator == LEIMKUHLER_MATTHEWS:
         noise = walkers.noise
         for i in range(dim):
             fresh = generator.standard_normal()
-            position[w, i] += 0.5 * kick * (noise[w, i] + fresh) - step_size * force[w, i]
+            position[w, i] += 0.5 * kick * (noise[w, i] + fresh) - drift * gradient[w, i]
             noise[w, i] = fresh
+    else:
+        for i in range(dim):
+            position[w, i] += kick * generator.standard_normal() - drift * gradient[w, i]
     return reflect(walkers, w, dynamics)
 
 
@@ -83,8 +92,24 @@ def move(walkers, w, dynamics, step_size, generator):
 def finish(walkers, w, dynamics, step_size):
     """What is left of the step once the new force is known."""
     if dynamics.integrator == BAOAB:
+        half = 0.5 * step_size
         for i in range(walkers.velocity.shape[1]):
-            walkers.velocity[w, i] -= 0.5 * step_size * walkers.force[w, i]
+            walkers.velocity[w, i] -= half * (walkers.multiplier[w] * walkers.gradient[w, i])
+
+
+@njit(**LOOP)
+def log_proposal_ratio(walkers, w, step_size, origin, origin_gradient, origin_multiplier):
+    """log q(x | y) - log q(y | x) of MALA's move of walker w from x = origin to y.
+
+    q(y | x) is the normal density of y around x - eps F(x) with variance 2 tau eps.
+    """
+    multiplier = walkers.multiplier[w]
+    back = forth = 0.0
+    for i in range(origin.size):
+        moved = walkers.position[w, i] - origin[i]
+        back += (step_size * multiplier * walkers.gradient[w, i] - moved) ** 2
+        forth += (step_size * origin_multiplier * origin_gradient[i] + moved) ** 2
+    return (forth - back) / (4.0 * walkers.temperature[w] * step_size)
 
 
 @njit(**LOOP)
@@ -100,7 +125,8 @@ def settle(walkers, w, dynamics, former_temperature, generator):
     for i in range(walkers.position.shape[1]):
         walkers.velocity[w, i] *= warming
         if dynamics.integrator == LEIMKUHLER_MATTHEWS:
-            pull = math.sqrt(0.5 * step_size / temperature) * walkers.force[w, i]
+            force = walkers.multiplier[w] * walkers.gradient[w, i]
+            pull = math.sqrt(0.5 * step_size / temperature) * force
             walkers.noise[w, i] = generator.standard_normal() + pull
 
 

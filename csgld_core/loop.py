@@ -1,7 +1,8 @@
 """The one loop of all samplers: an integrator x a strategy.
 
 Strategies: plain, cyclical step size, swaps between two temperatures, contour multiplier. One
-walker moves, but for replica exchange, where a cold and a hot one do.
+walker moves; a cold and a hot one in replica exchange; several that share theta in interacting
+contour SGLD.
 """
 
 import math
@@ -11,9 +12,21 @@ import numpy as np
 from numba import float64, int64, njit, types
 
 from .compiled import LOOP
-from .energy_pdf import Contour, EnergyPdf, learn, log_weight_at, multiplier_at
-from .integrators import REJECT, Dynamics, Walkers, finish, move, outside, settle, turn
-from .targets import CALLBACK, GENERATOR
+from .compiled import tuple_type as _type
+from .energy_pdf import Contour, EnergyPdf, learn, log_psi_at, log_weight_at, multiplier_at
+from .integrators import (
+    MALA,
+    REJECT,
+    Dynamics,
+    Walkers,
+    finish,
+    log_proposal_ratio,
+    move,
+    outside,
+    settle,
+    turn,
+)
+from .target import CALLBACK, GENERATOR
 
 PLAIN, CYCLICAL, SWAPS, CONTOUR = 0, 1, 2, 3
 
@@ -22,7 +35,8 @@ STEP, NEXT_DRAW, DRAWN, NEXT_BUILD, SNAPSHOTS = 0, 1, 2, 3, 4
 CLAMPED, REJECTED, SWAPPED = 5, 6, 7
 COUNTERS = 8
 
-# One move may not climb further than this many widths of the whole energy partition.
+# One move may not climb further above energies met before, the start's included, than this many
+# widths of the whole energy partition.
 RUNAWAY = 10.0
 
 
@@ -47,15 +61,15 @@ class Plan(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """Where the loop writes, every `thin` steps."""
+    """Where the loop writes the first k walkers, every `thin` steps."""
 
     thin: int
     steps: np.ndarray  # (n,) number of steps done at the draw
-    positions: np.ndarray  # (n, dim)
-    energies: np.ndarray  # (n,)
-    exact_energies: np.ndarray  # (n,)
-    multipliers: np.ndarray  # (n,)
-    log_weights: np.ndarray  # (n,)
+    positions: np.ndarray  # (k, n, dim)
+    energies: np.ndarray  # (k, n)
+    exact_energies: np.ndarray  # (k, n)
+    multipliers: np.ndarray  # (k, n)
+    log_weights: np.ndarray  # (k, n)
     snapshot_steps: np.ndarray  # (s,) when to copy the energy PDF
     snapshots: np.ndarray  # (s, coarse cells)
     cells_per_snapshot_cell: int
@@ -76,7 +90,7 @@ def swap(walkers, dynamics, strategy, generator):
     if generator.random() >= strategy.swap_rate * math.exp(log_s):
         return 0
     for i in range(walkers.position.shape[1]):
-        for state in (walkers.position, walkers.velocity, walkers.force):
+        for state in (walkers.position, walkers.velocity, walkers.gradient):
             state[0, i], state[1, i] = state[1, i], state[0, i]
     for level in (energy, walkers.exact_energy):
         level[0], level[1] = level[1], level[0]
@@ -87,16 +101,17 @@ def swap(walkers, dynamics, strategy, generator):
 
 @njit(**LOOP)
 def record(walkers, strategy, contour, pdf, draws, n, step):
-    """Write the first walker down as draw n."""
+    """Write walkers down as draw n."""
     draws.steps[n] = step + 1
-    for i in range(walkers.position.shape[1]):
-        draws.positions[n, i] = walkers.position[0, i]
-    draws.energies[n] = walkers.energy[0]
-    draws.exact_energies[n] = walkers.exact_energy[0]
-    draws.multipliers[n] = walkers.multiplier[0]
-    draws.log_weights[n] = 0.0
-    if strategy.kind == CONTOUR:
-        draws.log_weights[n] = log_weight_at(pdf, contour, walkers.energy[0])
+    for w in range(draws.positions.shape[0]):
+        for i in range(walkers.position.shape[1]):
+            draws.positions[w, n, i] = walkers.position[w, i]
+        draws.energies[w, n] = walkers.energy[w]
+        draws.exact_energies[w, n] = walkers.exact_energy[w]
+        draws.multipliers[w, n] = walkers.multiplier[w]
+        draws.log_weights[w, n] = 0.0
+        if strategy.kind == CONTOUR:
+            draws.log_weights[w, n] = log_weight_at(pdf, contour, walkers.energy[w])
 
 
 @njit(**LOOP)
@@ -112,8 +127,8 @@ def snapshot(pdf, draws, n):
 
 @njit(**LOOP)
 def evaluate(callback, data, generator, walkers, w, strategy, scratch):
-    """Exact energy, energy estimate and gradient estimate at walker w; False if not finite."""
-    position, gradient, _ = scratch
+    """Energy and gradient, exact and estimated, at walker w; the sum of all, finite if they are."""
+    position, gradient = scratch[0], scratch[1]
     for i in range(position.size):
         position[i] = walkers.position[w, i]
     energy = callback(position, gradient, data, generator)
@@ -125,71 +140,136 @@ def evaluate(callback, data, generator, walkers, w, strategy, scratch):
     walkers.energy[w] = energy
     everything = energy
     for i in range(gradient.size):
+        walkers.gradient[w, i] = gradient[i]
         everything += gradient[i]
-    return math.isfinite(everything)
+    return everything
 
 
 @njit(**LOOP)
-def steer(walkers, w, scratch):
-    """The force on walker w: multiplier times gradient."""
-    gradient = scratch[1]
-    for i in range(gradient.size):
-        walkers.force[w, i] = walkers.multiplier[w] * gradient[i]
+def remember(walkers, w, scratch):
+    """Keep where walker w is, in case its move is rejected."""
+    origin, origin_gradient = scratch[2], scratch[3]
+    for i in range(origin.size):
+        origin[i] = walkers.position[w, i]
+        origin_gradient[i] = walkers.gradient[w, i]
+
+
+@njit(**LOOP)
+def go_back(walkers, w, scratch):
+    """Undo the move of walker w since `remember`."""
+    origin, origin_gradient = scratch[2], scratch[3]
+    for i in range(origin.size):
+        walkers.position[w, i] = origin[i]
+        walkers.gradient[w, i] = origin_gradient[i]
+
+
+@njit(**LOOP)
+def reject_at_wall(walkers, w, dynamics, counters, scratch):
+    """Take a move of walker w out of the box back."""
+    if not outside(walkers, w, dynamics.box):
+        return False
+    counters[REJECTED] += 1
+    go_back(walkers, w, scratch)
+    for i in range(walkers.position.shape[1]):
+        turn(walkers, w, i)
+    return True
+
+
+@njit(**LOOP)
+def metropolis_step(
+    callback, data, generator, walkers, w, plan, pdf, counters, scratch, step_size
+):  # fmt: skip
+    """MALA's step of walker w for exp(-U / tau) / Psi(U)^zeta; False if something is not finite.
+
+    A point of infinite energy has no density: the walker does not go there.
+    """
+    dynamics, strategy, contour = plan
+    energy = walkers.energy[w]
+    log_psi = 0.0
+    if strategy.kind == CONTOUR:  # Psi may have moved since the walker came here
+        log_psi, slope = log_psi_at(pdf, contour, energy)
+        walkers.multiplier[w] = 1.0 + contour.tilt * slope
+    multiplier = walkers.multiplier[w]
+    remember(walkers, w, scratch)
+    move(walkers, w, dynamics, step_size, generator)
+    if dynamics.walls == REJECT and reject_at_wall(walkers, w, dynamics, counters, scratch):
+        return True
+    everything = evaluate(callback, data, generator, walkers, w, strategy, scratch)
+    accepted = False
+    if walkers.energy[w] != math.inf:
+        if not math.isfinite(everything):
+            return False
+        log_ratio = (energy - walkers.energy[w]) / walkers.temperature[w]
+        if strategy.kind == CONTOUR:
+            log_psi_there, slope = log_psi_at(pdf, contour, walkers.energy[w])
+            walkers.multiplier[w] = 1.0 + contour.tilt * slope
+            log_ratio += contour.zeta * (log_psi - log_psi_there)
+        log_ratio += log_proposal_ratio(walkers, w, step_size, scratch[2], scratch[3], multiplier)
+        accepted = log_ratio >= 0.0 or generator.random() < math.exp(log_ratio)
+    if not accepted:
+        counters[REJECTED] += 1
+        go_back(walkers, w, scratch)
+        walkers.energy[w] = walkers.exact_energy[w] = energy
+        walkers.multiplier[w] = multiplier
+    return True
+
+
+@njit(**LOOP)
+def langevin_step(
+    callback, data, generator, walkers, w, plan, pdf, counters, scratch, step_size
+):  # fmt: skip
+    """Move walker w and look at what is there; False if it diverged."""
+    dynamics, strategy, contour = plan
+    energy = walkers.exact_energy[w]
+    if dynamics.walls == REJECT:
+        remember(walkers, w, scratch)
+    if not move(walkers, w, dynamics, step_size, generator):
+        return False
+    if dynamics.walls == REJECT:
+        reject_at_wall(walkers, w, dynamics, counters, scratch)
+    if not math.isfinite(evaluate(callback, data, generator, walkers, w, strategy, scratch)):
+        return False
+    if strategy.kind != CONTOUR:
+        return True
+    climb = walkers.exact_energy[w] - max(energy, walkers.ceiling[w])
+    return climb <= RUNAWAY * (contour.high - contour.low)
 
 
 @njit(**LOOP)
 def take_step(
     callback, data, generator, walkers, w, plan, pdf, counters, scratch, step, decay
 ):  # fmt: skip
-    """Move walker w, learn from where it came to, and find its next force; False if it diverged."""
+    """Move walker w and, under contours, learn from where it came to; False if it diverged."""
     dynamics, strategy, contour = plan
-    origin = scratch[2]
     step_size = decay * walkers.step_size[w]
-    origin_energy = walkers.exact_energy[w]
-    if dynamics.walls == REJECT:
-        for i in range(origin.size):
-            origin[i] = walkers.position[w, i]
-    if not move(walkers, w, dynamics, step_size, generator):
+    if dynamics.integrator == MALA:
+        if not metropolis_step(
+            callback, data, generator, walkers, w, plan, pdf, counters, scratch, step_size
+        ):
+            return False
+    elif not langevin_step(
+        callback, data, generator, walkers, w, plan, pdf, counters, scratch, step_size
+    ):
         return False
-    if dynamics.walls == REJECT and outside(walkers, w, dynamics.box):
-        counters[REJECTED] += 1
-        for i in range(origin.size):
-            walkers.position[w, i] = origin[i]
-            turn(walkers, w, i)
-    if not evaluate(callback, data, generator, walkers, w, strategy, scratch):
-        return False
-    energy = walkers.energy[w]
     if strategy.kind == CONTOUR:
+        energy = walkers.energy[w]
         if energy <= contour.low or energy > contour.high:
             counters[CLAMPED] += 1
-            climb = walkers.exact_energy[w] - max(origin_energy, contour.high)
-            if climb > RUNAWAY * (contour.high - contour.low):
-                return False
         rebuild = step + 1 == counters[NEXT_BUILD]
         if rebuild:
             counters[NEXT_BUILD] += contour.rebuild_every
         walkers.multiplier[w] = learn(pdf, contour, energy, step, rebuild)
-    steer(walkers, w, scratch)
     finish(walkers, w, dynamics, step_size)
     return True
 
 
-def _type(named_tuple, **fields):
-    """Numba's type of a named tuple; `fields` are the types of arrays other than float vectors."""
-    scalars = {float: float64, int: int64, bool: types.boolean, np.ndarray: float64[::1]}
-    annotated = named_tuple.__annotations__.items()
-    kinds = [fields.get(name) or scalars[kind] for name, kind in annotated]
-    if len(set(kinds)) == 1:
-        return types.NamedUniTuple(kinds[0], len(kinds), named_tuple)
-    return types.NamedTuple(kinds, named_tuple)
-
-
-_VECTOR, _MATRIX, _NUMBERS = float64[::1], float64[:, ::1], int64[::1]
+_VECTOR, _MATRIX, _CUBE, _NUMBERS = float64[::1], float64[:, ::1], float64[:, :, ::1], int64[::1]
+_DRAWS = dict.fromkeys(("energies", "exact_energies", "multipliers", "log_weights"), _MATRIX)
 _SIGNATURE = int64(
     CALLBACK,
     _MATRIX,
     GENERATOR,
-    _type(Walkers, position=_MATRIX, velocity=_MATRIX, noise=_MATRIX, force=_MATRIX),
+    _type(Walkers, position=_MATRIX, velocity=_MATRIX, noise=_MATRIX, gradient=_MATRIX),
     _type(
         Plan,
         dynamics=_type(Dynamics, box=_MATRIX),
@@ -197,9 +277,16 @@ _SIGNATURE = int64(
         contour=_type(Contour),
     ),
     _type(EnergyPdf),
-    _type(Draws, steps=_NUMBERS, positions=_MATRIX, snapshot_steps=_NUMBERS, snapshots=_MATRIX),
+    _type(
+        Draws,
+        steps=_NUMBERS,
+        positions=_CUBE,
+        snapshot_steps=_NUMBERS,
+        snapshots=_MATRIX,
+        **_DRAWS,
+    ),
     _NUMBERS,
-    types.UniTuple(_VECTOR, 3),
+    types.UniTuple(_VECTOR, 4),
     int64,
 )
 
@@ -211,11 +298,13 @@ def advance(callback, data, generator, walkers, plan, pdf, draws, counters, scra
     count = walkers.energy.size
     if counters[STEP] < 0:  # the first force, before any move
         for w in range(count):
-            if not evaluate(callback, data, generator, walkers, w, strategy, scratch):
+            if not math.isfinite(
+                evaluate(callback, data, generator, walkers, w, strategy, scratch)
+            ):
                 return 1 + w
             if strategy.kind == CONTOUR:
                 walkers.multiplier[w] = multiplier_at(pdf, contour, walkers.energy[w])
-            steer(walkers, w, scratch)
+                walkers.ceiling[w] = max(walkers.exact_energy[w], contour.high)
         counters[STEP] = 0
     for step in range(counters[STEP], stop):
         place, decay = 0, 1.0

@@ -1,6 +1,6 @@
 """Run: what a sampler returns, and its file."""
 
-import json
+import html
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -9,7 +9,7 @@ from . import files, importance
 from .energy_pdf import ContourScheme
 from .partition import EnergyPartition
 
-FORMAT = "csgld_core.Run 1"
+FORMAT = "csgld_core.Run 2"
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Run:
     """Draws of one or more chains, and all that is needed to weigh and to repeat them.
 
     Only the cold chains of replica exchange are kept. Exact energies are without the target's
-    noise. All chains have the same number of draws.
+    noise; there are none where samplers saw minibatches. All chains have the same number of draws.
     """
 
     settings: dict = field(repr=False)  # JSON-ready: sampler, target, arguments, seed, versions
@@ -25,13 +25,14 @@ class Run:
     steps: np.ndarray = field(repr=False)  # (draws,) moves of a chain done at each draw
     positions: np.ndarray = field(repr=False)  # (chains, draws, dim)
     energies: np.ndarray = field(repr=False)  # (chains, draws) the estimates the sampler used
-    exact_energies: np.ndarray = field(repr=False)  # (chains, draws)
     multipliers: np.ndarray = field(repr=False)  # (chains, draws) 1 where there are none
     log_weights: np.ndarray = field(repr=False)  # (chains, draws) 0 where there are none
+    exact_energies: np.ndarray | None = field(default=None, repr=False)  # (chains, draws)
     energy_pdfs: np.ndarray | None = field(default=None, repr=False)  # (chains, bins)
     energy_pdf_histories: np.ndarray | None = field(default=None, repr=False)  # (chains, s, cells)
     history_steps: np.ndarray | None = field(default=None, repr=False)  # (s,)
     clamped: int = 0  # moves whose energy lay outside the partition
+    rejected: int = 0  # moves taken back, at a wall or by MALA
     swaps: int = 0  # accepted swaps of replica exchange
     partial: bool = False  # stopped early by the user
 
@@ -116,6 +117,23 @@ class Run:
         chosen = importance.systematic_resample(self.log_weights, n, seed)
         return self.positions.reshape(-1, self.dim)[chosen]
 
+    def summary(self):
+        """What the run says about its own quality, and what to change: a `summary.Summary`."""
+        from .summary import summarise  # which looks at runs: no import the other way
+
+        return summarise(self)
+
+    def to_arviz(self):
+        """The draws as arviz.InferenceData, see `diagnostics.to_arviz`."""
+        from .diagnostics import to_arviz
+
+        return to_arviz(self)
+
+    def _repr_html_(self):
+        from .summary import heading
+
+        return f"<div>Run: {'<br>'.join(html.escape(line) for line in heading(self))}</div>"
+
     def save(self, path):
         """Write to `path` (npz), all or nothing; `Run.load` reads it back."""
         members = {
@@ -123,8 +141,7 @@ class Run:
             for f in fields(self)
             if f.name != "settings" and (value := getattr(self, f.name)) is not None
         }
-        with files.replacing(path) as file:
-            np.savez(file, format=FORMAT, settings=json.dumps(self.settings), **members)
+        files.save_arrays(path, FORMAT, self.settings, members)
 
     @classmethod
     def load(cls, path):
@@ -135,17 +152,11 @@ class Run:
         ValueError
             If the file is no Run of this version.
         """
+        settings, members = files.load_arrays(path, FORMAT, "Run.save")
         try:
-            with np.load(path, allow_pickle=False) as file:
-                members = {name: file[name] for name in file.files}
-            if members.pop("format").item() != FORMAT:
-                raise ValueError("another format")
-            settings = json.loads(members.pop("settings").item())
-            for name in ("gradient_evaluations", "clamped", "swaps"):
+            for name in ("gradient_evaluations", "clamped", "rejected", "swaps"):
                 members[name] = int(members[name])
             members["partial"] = bool(members["partial"])
             return cls(settings=settings, **members)
-        except OSError:
-            raise
-        except Exception as e:  # a damaged file fails in many ways
+        except (KeyError, TypeError, ValueError) as e:
             raise ValueError(f"path must be a file written by Run.save, got {path!r} ({e})") from e

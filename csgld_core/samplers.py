@@ -1,139 +1,16 @@
-"""The samplers: sgld, cyclical_sgld, replica_exchange_sgld, contour_sgld.
+"""The samplers: SGLD, cyclical, replica exchange, contour and interacting contour SGLD.
 
 Each validates its arguments and names a strategy for the one loop in `loop.py`.
 """
 
-import functools
-import inspect
-import json
-import platform
-import warnings
-from dataclasses import asdict
-
-import numba
-import numpy as np
-
-from . import __version__, checks, loop
-from .chain import Chain, run_chains
-from .energy_pdf import ContourScheme, contour, read
-from .integrators import INTEGRATORS, NO_WALLS, WALLS, Dynamics
-from .partition import EnergyPartition
-from .run import Run
-from .settings import Common, check_common
-
-CLAMPED_WARNING = 0.01
-REJECTED_WARNING = 0.5
-# Without contours the loop still wants a partition to look at.
-_NO_CONTOUR = contour(EnergyPartition(0.0, 1.0, 2), ContourScheme(), 0.0, 1.0)
+from . import checks, loop
+from .contours import run_contours
+from .energy_pdf import ContourScheme
+from .sampling import run_sampler, sampler, strategy_of
+from .settings import check_common
 
 
-def _sampler(function):
-    """Show the common keywords in the signature and the docstring of a sampler."""
-
-    @functools.wraps(function)
-    def sampler(*args, **kwargs):
-        bound = signature.bind(*args, **kwargs)  # a wrong keyword names this function's own
-        return function(*bound.args, **bound.kwargs)
-
-    own = inspect.signature(function)
-    common = inspect.signature(Common).parameters.values()
-    named = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    signature = own.replace(parameters=[*named, *common])
-    sampler.__signature__ = signature
-    sampler.__doc__ = inspect.getdoc(function).replace("**common\n", inspect.getdoc(Common) + "\n")
-    return sampler
-
-
-def _strategy(kind, target, **extra):
-    """A Strategy, with neutral values for what other kinds use."""
-    neutral = {
-        "cycle": 1,
-        "sampling_from": 0,
-        "swap_rate": 0.0,
-        "swap_variance": 0.0,
-        "capped_swaps": True,
-    }
-    return loop.Strategy(kind=kind, noise=target.noise, **{**neutral, **extra})
-
-
-def _run(
-    name,
-    target,
-    steps,
-    common,
-    own,
-    strategy,
-    step_sizes,
-    temperatures,
-    contour=_NO_CONTOUR,
-):
-    """Run the chains, each with one walker for each temperature, and gather them in a Run."""
-    walls = NO_WALLS if target.box is None else WALLS[common.walls]
-    box = np.zeros((2, target.dim)) if target.box is None else target.box
-    dynamics = Dynamics(INTEGRATORS[common.integrator], common.friction, walls, box)
-    plan = loop.Plan(dynamics, strategy, contour)
-    seeds = np.random.SeedSequence(common.seed).spawn(common.chains)
-    starts = [None] * common.chains if common.start is None else common.start
-    chains = [
-        Chain(seed, target, steps, common, start, step_sizes, temperatures, plan)
-        for seed, start in zip(seeds, starts, strict=True)
-    ]
-    partial = run_chains(chains, steps, common)
-    if partial:
-        # Chains stand at different places: the length that keeps most draws.
-        counts = [chain.counters[loop.DRAWN] for chain in chains]
-        kept = max(counts, key=lambda length: length * sum(c >= length for c in counts))
-        chains = [chain for chain, count in zip(chains, counts, strict=True) if count >= kept]
-    counters = np.array([chain.counters for chain in chains])
-    n = counters[:, loop.DRAWN].min()
-    settings = {  # by way of JSON, so that a file gives the same back
-        "sampler": name,
-        "target": target.description(),
-        "steps": steps,
-        "completed_steps": int(counters[:, loop.STEP].min()),
-        "gradients_per_step": len(temperatures) * len(chains),
-        **own,
-        **asdict(common),
-        "start": [chain.start.tolist() for chain in chains],
-        "versions": {
-            "csgld_core": __version__,
-            "numpy": np.__version__,
-            "numba": numba.__version__,
-            "python": platform.python_version(),
-        },
-    }
-    del settings["workers"], settings["progress"]  # they change nothing that is kept
-    moves = counters[:, loop.STEP].sum() * len(temperatures)
-    _warn_of_rejections(counters[:, loop.REJECTED].sum() / moves)
-    results = {
-        kind: np.array([chain.drawn(kind)[:n] for chain in chains])
-        for kind in ("positions", "energies", "exact_energies", "multipliers", "log_weights")
-    }
-    if strategy.kind == loop.CONTOUR:
-        shots = counters[:, loop.SNAPSHOTS].min()
-        results["energy_pdfs"] = np.array([chain.energy_pdf for chain in chains])
-        results["energy_pdf_histories"] = np.array([c.draws.snapshots[:shots] for c in chains])
-        results["history_steps"] = chains[0].draws.snapshot_steps[:shots]
-    return Run(
-        settings=json.loads(json.dumps(settings)),
-        gradient_evaluations=int((counters[:, loop.STEP] + 1).sum()) * len(temperatures),
-        steps=chains[0].drawn("steps")[:n].copy(),
-        clamped=int(counters[:, loop.CLAMPED].sum()),
-        swaps=int(counters[:, loop.SWAPPED].sum()),
-        partial=partial,
-        **results,
-    )
-
-
-def _warn_of_rejections(share):
-    if share > REJECTED_WARNING:
-        warnings.warn(
-            f"{share:.1%} of the moves left the box and were rejected: take a smaller step_size",
-            stacklevel=5,
-        )
-
-
-@_sampler
+@sampler
 def sgld(target, steps, *, step_size, **common):
     """Stochastic gradient Langevin dynamics: x <- x - eps grad U + sqrt(2 tau eps) xi.
 
@@ -161,12 +38,14 @@ def sgld(target, steps, *, step_size, **common):
     """
     steps, common = check_common(target, steps, common)
     step_size = checks.number("step_size", step_size, above=0.0)
-    strategy = _strategy(loop.PLAIN, target)
+    strategy = strategy_of(loop.PLAIN, target)
     own = {"step_size": step_size}
-    return _run("sgld", target, steps, common, own, strategy, [step_size], [common.temperature])
+    return run_sampler(
+        "sgld", target, steps, common, own, strategy, [step_size], [common.temperature]
+    )
 
 
-@_sampler
+@sampler
 def cyclical_sgld(target, steps, *, peak_step_size, cycles=20, sampling_fraction=0.5, **common):
     """SGLD whose step size falls from its peak to 0 along a cosine, over and over.
 
@@ -215,12 +94,14 @@ def cyclical_sgld(target, steps, *, peak_step_size, cycles=20, sampling_fraction
             f"with {own['cycles']} cycles of {cycle} steps, burn_in={common.burn_in} and "
             f"thin={common.thin}"
         )
-    strategy = _strategy(loop.CYCLICAL, target, cycle=cycle, sampling_from=sampling_from)
+    strategy = strategy_of(loop.CYCLICAL, target, cycle=cycle, sampling_from=sampling_from)
     peak = own["peak_step_size"]
-    return _run("cyclical_sgld", target, steps, common, own, strategy, [peak], [common.temperature])
+    return run_sampler(
+        "cyclical_sgld", target, steps, common, own, strategy, [peak], [common.temperature]
+    )
 
 
-@_sampler
+@sampler
 def replica_exchange_sgld(
     target,
     steps,
@@ -252,7 +133,7 @@ def replica_exchange_sgld(
     swap_rate : float
         a, in (0, 1].
     energy_variance : float or None
-        sigma^2; None takes the target's noise squared.
+        sigma^2; None takes the target's own.
     high_step_size : float or None
         eps of the hot chain; None takes `step_size`.
     swap_rule : {"metropolis", "published"}
@@ -273,7 +154,11 @@ def replica_exchange_sgld(
     """
     steps, common = check_common(target, steps, common)
     step_size = checks.number("step_size", step_size, above=0.0)
-    variance = target.noise**2 if energy_variance is None else energy_variance
+    variance = target.energy_variance if energy_variance is None else energy_variance
+    if variance is None:
+        raise ValueError(
+            f"energy_variance must be a number: {target.name!r} does not state its own, got None"
+        )
     own = {
         "step_size": step_size,
         "high_temperature": checks.number(
@@ -286,14 +171,14 @@ def replica_exchange_sgld(
         else checks.number("high_step_size", high_step_size, above=0.0),
         "swap_rule": checks.choice("swap_rule", swap_rule, ("metropolis", "published")),
     }
-    strategy = _strategy(
+    strategy = strategy_of(
         loop.SWAPS,
         target,
         swap_rate=own["swap_rate"],
         swap_variance=own["energy_variance"],
         capped_swaps=swap_rule == "metropolis",
     )
-    return _run(
+    return run_sampler(
         "replica_exchange_sgld",
         target,
         steps,
@@ -305,14 +190,14 @@ def replica_exchange_sgld(
     )
 
 
-@_sampler
+@sampler
 def contour_sgld(
     target,
     steps,
     *,
-    step_size,
-    partition,
+    step_size="auto",
     zeta=0.75,
+    partition="auto",
     scheme=ContourScheme(),  # noqa: B008  (it is frozen)
     **common,
 ):
@@ -327,12 +212,14 @@ def contour_sgld(
     target : Target
     steps : int
         Moves of each chain, one gradient each, and one at the start.
-    step_size : float
-        eps for "euler" and "leimkuhler_matthews", h for "baoab".
-    partition : EnergyPartition
-        The range of energies to flatten, from below the smallest to above the barriers.
+    step_size : float or "auto"
+        eps for "euler", "leimkuhler_matthews" and "mala", h for "baoab". "auto" lets a short pilot
+        choose it, by the rules of `csgld_core.pilot`.
     zeta : float
         Flattening: 0 is SGLD, 1 a random walk in energy; above 1 the gain freezes.
+    partition : EnergyPartition or "auto"
+        The range of energies to flatten, from below the smallest to above the barriers. "auto" lets
+        the pilot choose it; `gradient_evaluations` counts it, and `settings` tells what it found.
     scheme : ContourScheme
         How theta is learned and used.
     **common
@@ -351,50 +238,71 @@ def contour_sgld(
     Warns
     -----
     UserWarning
-        If more than 1 % of the energies lay outside the partition.
+        If more than 1 % of the energies lay below the partition, or 5 % outside it.
     """
-    steps, common = check_common(target, steps, common)
-    step_size = checks.number("step_size", step_size, above=0.0)
-    zeta = checks.number("zeta", zeta, least=0.0)
-    if not isinstance(partition, EnergyPartition):
-        raise ValueError(f"partition must be an EnergyPartition, got {partition!r}")
-    if not isinstance(scheme, ContourScheme):
-        raise ValueError(f"scheme must be a ContourScheme, got {scheme!r}")
-    own = {
-        "step_size": step_size,
-        "zeta": zeta,
-        "partition": asdict(partition),
-        "scheme": asdict(scheme),
-    }
-    flattening = contour(partition, scheme, zeta, common.temperature)
-    strategy = _strategy(loop.CONTOUR, target)
-    run = _run(
-        "contour_sgld",
+    return run_contours("contour_sgld", target, steps, step_size, partition, zeta, scheme, common)
+
+
+@sampler
+def interacting_contour_sgld(
+    target,
+    steps,
+    *,
+    chains=5,
+    step_size="auto",
+    zeta=0.75,
+    partition="auto",
+    scheme=ContourScheme(),  # noqa: B008  (it is frozen)
+    **common,
+):
+    """Interacting contour SGLD: several chains that learn one energy PDF together.
+
+    After each move every one of P chains adds its part to the same theta, in turn,
+    theta <- theta + omega g / P (e_J - theta), with the gain g of the scheme: Psi(U)^zeta, whose
+    fixed point is the energy PDF; theta_J^zeta, the field of contour SGLD; or theta_J, the field of
+    Deng et al., ICLR 2022 (arXiv 2202.09867), whose fixed point has theta^zeta proportional to the
+    energy PDF, so that the energies visited are flat whatever zeta is. Weights use whichever Psi
+    drove the dynamics.
+
+    All chains share one stream of random numbers, and one thread. With equal gradients a shared
+    theta has had P times the visits of each independent chain's, and P times fewer steps to settle.
+
+    Parameters
+    ----------
+    target : Target
+    steps : int
+        Moves of each chain, one gradient each, and one at the start.
+    chains : int
+        P, the chains that share theta.
+    step_size, zeta, partition, scheme
+        As in `contour_sgld`.
+    **common
+
+    Returns
+    -------
+    Run
+        Its `energy_pdfs` are the same for every chain.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside what is listed here.
+    DivergenceError
+        If a chain runs away.
+
+    Warns
+    -----
+    UserWarning
+        If more than 1 % of the energies lay below the partition, or 5 % outside it.
+    """
+    return run_contours(
+        "interacting_contour_sgld",
         target,
         steps,
-        common,
-        own,
-        strategy,
-        [step_size],
-        [common.temperature],
-        flattening,
+        step_size,
+        partition,
+        zeta,
+        scheme,
+        {**common, "chains": chains},
+        shared=True,
     )
-    if scheme.weights_from == "final":
-        for chain, theta in enumerate(run.energy_pdfs):
-            run.log_weights[chain] = read(
-                run.energies[chain],
-                theta,
-                partition,
-                scheme,
-                zeta=zeta,
-                temperature=common.temperature,
-            ).log_weights
-    moves = run.gradient_evaluations - run.chains
-    if run.clamped > CLAMPED_WARNING * moves:
-        warnings.warn(
-            f"{run.clamped / moves:.1%} of the energies lay outside the partition "
-            f"({partition.low:g}, {partition.high:g}] and counted for its end cells; the kept "
-            f"draws span {run.energies.min():g} to {run.energies.max():g}: widen the partition",
-            stacklevel=3,
-        )
-    return run

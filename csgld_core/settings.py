@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import checks
+from . import checks, provenance
+from .checkpoint import as_checkpoint
 from .integrators import INTEGRATORS, WALLS
-from .targets import Target
+from .target import Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +24,8 @@ class Common:
         None draws it from the box, or from N(0, I) where there is none.
     walls : {"reflect", "reject"}
         What the box does to a move that leaves it: mirror it, or stay.
-    integrator : {"euler", "leimkuhler_matthews", "baoab"}
-        See `csgld_core.integrators`.
+    integrator : {"euler", "leimkuhler_matthews", "baoab", "mala"}
+        See `csgld_core.integrators`. "mala" needs exact energies; walls reject its moves.
     friction : float
         gamma of "baoab" (1 / time).
     seed : int or None
@@ -34,6 +35,10 @@ class Common:
         Threads for the chains; None is one for each processor.
     progress : bool
         Show a progress bar.
+    checkpoint : path or None
+        A new file that keeps the state of the run; `resume` goes on from there to the same bits.
+    checkpoint_interval : float
+        Seconds between two writings of it.
     """
 
     temperature: float = 1.0
@@ -47,6 +52,8 @@ class Common:
     seed: object = None
     workers: object = None
     progress: bool = False
+    checkpoint: object = None
+    checkpoint_interval: float = 60.0
 
 
 def check_common(target, steps, keywords):
@@ -64,11 +71,16 @@ def check_common(target, steps, keywords):
     common = Common(**keywords)
     burn_in = checks.integer("burn_in", common.burn_in, least=0, most=steps - 1)
     chains = checks.integer("chains", common.chains, least=1)
-    seed = np.random.SeedSequence().entropy if common.seed is None else common.seed
     if common.workers is not None:
         checks.integer("workers", common.workers, least=1)
+    if not isinstance(common.progress, bool):
+        raise ValueError(f"progress must be True or False, got {common.progress!r}")
     checks.choice("walls", common.walls, WALLS)
     checks.choice("integrator", common.integrator, INTEGRATORS)
+    if common.integrator == "mala" and not target.exact:
+        raise ValueError(
+            f"integrator must not be 'mala' on {target.name!r}: it needs exact energies"
+        )
     return steps, replace(
         common,
         temperature=checks.number("temperature", common.temperature, above=0.0),
@@ -77,7 +89,11 @@ def check_common(target, steps, keywords):
         burn_in=burn_in,
         start=None if common.start is None else _check_start(common.start, chains, target),
         friction=checks.number("friction", common.friction, above=0.0),
-        seed=checks.integer("seed", seed, least=0),
+        seed=provenance.seed(common.seed),
+        checkpoint=as_checkpoint(common.checkpoint),
+        checkpoint_interval=checks.number(
+            "checkpoint_interval", common.checkpoint_interval, least=0.0
+        ),
     )
 
 

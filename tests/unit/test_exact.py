@@ -1,5 +1,7 @@
 import functools
+import math
 
+import numba
 import numpy as np
 import pytest
 from scipy import optimize, stats
@@ -201,11 +203,121 @@ def test_bins():
     assert cells.cells == 5
 
 
+# --- axisymmetric targets of many dimensions ------------------------------------------------------
+
+
+def exact_draws(dim, n, seed=0):
+    """Independent draws (n, dim) of phase_coexistence."""
+    random = np.random.default_rng(seed)
+    draws = random.standard_normal((n, dim))
+    narrow = random.random(n) < 0.5
+    draws[narrow] *= 0.25
+    draws[narrow, 0] += 1.5
+    return draws
+
+
+def standard_errors(values, truth):
+    """How far the mean of draws is from the truth, in standard errors."""
+    return (values.mean(axis=0) - truth) / (values.std(axis=0, ddof=1) / np.sqrt(len(values)))
+
+
+@pytest.mark.parametrize("dim", [2, 5, 15, 20, 100])
+def test_phase_coexistence(dim):
+    target = cc.targets.phase_coexistence(dim)
+    moments = exact.moments(target)
+    assert moments.z == pytest.approx(1.0, abs=1e-9)
+    second = [(1 + 1.5**2 + 0.25**2) / 2] + [(1 + 0.25**2) / 2] * (dim - 1)
+    assert moments.mean == pytest.approx([0.75] + [0.0] * (dim - 1), abs=1e-9)
+    assert moments.second == pytest.approx(second, rel=1e-9)
+    assert moments.squared_norm == pytest.approx(sum(second), rel=1e-9)
+    assert moments.error < 1e-8
+    draws = exact_draws(dim, 20_000)
+    energies = target.energies(draws)
+    assert abs(standard_errors(energies, moments.energy)) < 4
+    masses = exact.mode_masses(target)
+    assert masses.sum() == pytest.approx(1.0)
+    apart = standard_errors(target.mode_index(draws) == 1, masses[1])
+    assert abs(apart) < 4
+    low, high = np.quantile(energies, [0.02, 0.98])
+    partition = cc.EnergyPartition(low, high, 12)
+    theta, error = exact.energy_pdf(target, partition, with_error=True)
+    counts = np.bincount(partition.index(energies), minlength=12)
+    assert np.abs((counts - 20_000 * theta) / np.sqrt(20_000 * theta)).max() < 4
+    assert error < 0.01
+
+
+def test_contours_in_many_dimensions():
+    target = cc.targets.phase_coexistence(15)
+    partition = cc.EnergyPartition(-10.0, 30.0, 40)
+    theta = exact.energy_pdf(target, partition)
+    settled = exact.contour_fixed_point(target, partition)
+    assert 0.5 * np.abs(settled - theta).sum() < 2e-4
+    mean = exact.contour_mean(lambda x: x[:, 0], target, partition, theta)
+    assert mean == pytest.approx(0.75, abs=1e-9)
+
+
+@pytest.mark.parametrize("temperature", [0.2, 50.0])
+def test_a_shell_far_from_its_mode(temperature):
+    # N(0, tau s^2 I): U - min U = tau chi2 / 2 with dim degrees of freedom, r a long way out.
+    dim, variance = 60, 9.0
+    bell = cc.targets.gaussian_mixture([1.0], np.zeros((1, dim)), np.full((1, dim), variance))
+    lowest = 0.5 * dim * np.log(2 * np.pi * variance)
+    moments = exact.moments(bell, temperature)
+    log_z = -lowest / temperature + 0.5 * dim * np.log(2 * np.pi * variance * temperature)
+    assert moments.log_z == pytest.approx(log_z, rel=1e-9)
+    assert moments.squared_norm == pytest.approx(dim * variance * temperature, rel=1e-9)
+    assert moments.energy == pytest.approx(lowest + 0.5 * dim * temperature, rel=1e-9)
+    law = stats.chi2(dim)
+    ends = lowest + 0.5 * temperature * law.ppf([0.05, 0.95])
+    partition = cc.EnergyPartition(*ends, 10)
+    cumulative = law.cdf(2 * (partition.edges[1:-1] - lowest) / temperature)
+    expected = np.diff(np.concatenate([[0.0], cumulative, [1.0]]))
+    found, error = exact.energy_pdf(bell, partition, temperature, with_error=True)
+    assert np.abs(found - expected).max() <= 3 * error + 1e-5
+    fourth = exact.expectation(lambda x: x[:, 0] ** 4, bell, temperature)
+    assert fourth == pytest.approx(3 * (variance * temperature) ** 2, rel=1e-9)
+
+
+def test_a_function_of_the_user_on_an_axis():
+    @numba.njit
+    def ring(position, gradient):
+        radius = math.hypot(position[1], position[2])
+        gradient[0] = position[0]
+        for i in range(1, 3):
+            gradient[i] = (radius - 20.0) * position[i] / radius
+        return 0.5 * position[0] ** 2 + 0.5 * (radius - 20.0) ** 2
+
+    target = cc.Target(ring, 3, axisymmetric=True, name="ring")
+    target.check()
+    moments = exact.moments(target)
+    # The measure is 2 pi r dr dx: z = 2 pi sqrt(2 pi) E[r] sqrt(2 pi), r from N(20, 1).
+    assert moments.z == pytest.approx((2 * np.pi) ** 2 * 20.0, rel=1e-9)
+    assert moments.squared_norm == pytest.approx(1 + (20**3 + 3 * 20) / 20, rel=1e-9)
+    assert moments.mean == pytest.approx([0.0] * 3, abs=1e-9)
+    same = cc.Target(target.callback, 3, name="ring")
+    with pytest.raises(ValueError, match="axisymmetric"):  # in spite of the cache
+        exact.moments(same)
+
+
+def test_functions_of_many_dimensions_get_positions():
+    target = cc.targets.phase_coexistence(5)
+    seen = []
+
+    def function(positions):
+        seen.append(positions.copy())
+        return np.column_stack([positions[:, 0], (positions**2).sum(axis=1)])
+
+    whole = exact.expectation(function, target)
+    assert whole == pytest.approx([0.75, exact.moments(target).squared_norm])
+    assert len(seen) > 2
+    assert all(part.shape[1] == 5 and not part[:, 2:].any() for part in seen)
+
+
 # --- bad input ------------------------------------------------------------------------------------
 
 
 def three_dimensional():
-    return cc.targets.gaussian_mixture([1.0], [[0.0] * 3], [np.eye(3)])
+    return cc.targets.gaussian_mixture([1.0], [[0.0] * 3], [[1.0, 1.0, 2.0]])
 
 
 CALLS = {
@@ -224,6 +336,26 @@ def test_three_dimensions_are_refused(name):
         CALLS[name](three_dimensional())
 
 
+def test_histograms_of_three_dimensions_are_refused():
+    with pytest.raises(ValueError, match="target must have dim 1 or 2 for histograms, got dim 3"):
+        exact.histogram(cc.targets.phase_coexistence(3))
+
+
+def test_estimates_without_a_variance_are_refused(e1):
+    @numba.njit
+    def estimate(position, gradient, data, generator):
+        gradient[0] = position[0]
+        return 0.5 * position[0] ** 2
+
+    unknown = cc.Target(estimate, 1, estimate=estimate, data=e1.data)
+    with pytest.raises(ValueError, match="energy_variance of target 'target' must be given"):
+        exact.contour_fixed_point(unknown, E1_PARTITION)
+    known = cc.Target(estimate, 1, estimate=estimate, energy_variance=0.3**2)
+    noisy = cc.Target(estimate, 1, noise=0.3)
+    settled = [exact.contour_fixed_point(target, E1_PARTITION) for target in (known, noisy)]
+    assert settled[0] == pytest.approx(settled[1])
+
+
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("temperature", [0.0, -1.0, np.nan, "1"])
 def test_bad_temperature_is_named(name, temperature, e1):
@@ -238,8 +370,6 @@ def test_no_modes(e1):
 
 
 def test_a_density_that_does_not_fall_off_is_refused():
-    import numba
-
     @numba.njit
     def flat(position, gradient):
         gradient[0] = 0.0

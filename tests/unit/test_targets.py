@@ -1,4 +1,11 @@
+import copy
+import inspect
+import json
 import math
+import os
+import pickle
+import subprocess
+import sys
 
 import numba
 import numpy as np
@@ -15,6 +22,7 @@ CATALOGUE = {
     "nine_modes": targets.nine_modes,
     "twenty_five_wells": targets.twenty_five_wells,
     "gaussian_grid": targets.gaussian_grid,
+    "phase_coexistence": lambda noise=0.0: targets.phase_coexistence(4, noise=noise),
 }
 
 
@@ -111,6 +119,45 @@ def test_mixture_agrees_with_scipy(dim):
     assert target.energies(points) == pytest.approx(-special.logsumexp(logs, axis=0), rel=1e-9)
     assert (target.mode_index(points) == logs.argmax(axis=0)).all()
     target.check(points, tolerance=1e-6)
+    assert not target.axisymmetric or dim == 1
+
+
+@pytest.mark.parametrize("dim", [1, 2, 5, 50])
+def test_diagonal_mixture_agrees_with_the_general_one(dim):
+    random = np.random.default_rng(dim)
+    weights, means, variances = random.dirichlet([1] * 3), *random.uniform(0.5, 3, (2, 3, dim))
+    points = 3 * random.normal(size=(200, dim))
+    dense = np.array([np.diag(v) for v in variances])
+    target = targets.gaussian_mixture(weights, means, variances)
+    same = targets.gaussian_mixture(weights, means, dense)
+    assert (target.data == same.data).all()
+    assert target.data.shape == (3, 1 + 2 * dim)
+    if dim > 1:
+        dense[:, 0, 1] = dense[:, 1, 0] = 1e-13  # no longer diagonal
+        general = targets.gaussian_mixture(weights, means, dense)
+        assert general.data.shape == (3, 1 + dim + dim * dim)
+        assert target.energies(points) == pytest.approx(general.energies(points))
+        assert target.gradients(points) == pytest.approx(general.gradients(points), abs=1e-9)
+        assert (target.mode_index(points) == general.mode_index(points)).all()
+    target.check(points[:20], tolerance=1e-6)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 15, 1000])
+def test_phase_coexistence(dim):
+    target = targets.phase_coexistence(dim, noise=0.1)
+    assert (target.name, target.dim, target.noise) == ("phase_coexistence", dim, 0.1)
+    assert target.axisymmetric
+    centre = np.zeros((1, dim))
+    points = np.random.default_rng(5).normal(size=(100, dim)) * 0.5
+    points[:, 0] += 0.8
+    broad = stats.norm(0, 1).logpdf(points).sum(axis=1)
+    centre[0, 0] = 1.5
+    narrow = stats.norm(centre, 0.25).logpdf(points).sum(axis=1)
+    energies = -np.logaddexp(broad, narrow) + math.log(2)
+    assert target.energies(points) == pytest.approx(energies)
+    assert (target.mode_index(points) == (narrow > broad)).all()
+    if dim <= 15:
+        target.check()
 
 
 @settings(max_examples=30)
@@ -153,6 +200,73 @@ def own_nine_modes(position, gradient):
         for i in range(2):
             gradient[i] += 2.0 * position[i]
     return energy
+
+
+@numba.njit
+def long_parabola(position, gradient, data, generator):
+    energy = 0.0
+    for i in range(position.size):
+        gradient[i] = data[0, 0] * position[i]
+        energy += 0.5 * data[0, 0] * position[i] ** 2
+    return energy
+
+
+@numba.njit
+def noisy_parabola(position, gradient, data, generator):
+    noise = generator.standard_normal()
+    energy = noise
+    for i in range(position.size):
+        gradient[i] = data[0, 0] * position[i] * (1.0 + noise)
+        energy += 0.5 * data[0, 0] * position[i] ** 2
+    return energy
+
+
+def own_target(**more):
+    arguments = {"estimate": noisy_parabola, "data": [[3.0]], "energy_variance": 1.0, **more}
+    return cc.Target(long_parabola, 2, **arguments)
+
+
+@numba.njit
+def optional_scale(position, gradient, scale=2.0, power=2.0):
+    gradient[:] = scale * position
+    return 0.5 * scale * np.sum(position**power)
+
+
+def test_functions_of_two_or_four_arguments():
+    points = np.random.default_rng(0).normal(size=(10, 2))
+    long = cc.Target(long_parabola, 2, data=[[3.0]])
+    assert long.energies(points) == pytest.approx(1.5 * (points**2).sum(axis=1))
+    long.check()
+    assert cc.Target(optional_scale, 2).energies(points) == pytest.approx((points**2).sum(axis=1))
+
+
+def test_estimates_are_what_samplers_see():
+    points = np.random.default_rng(0).normal(size=(10, 2))
+    target = own_target()
+    target.check()
+    assert target.sampled is target.estimate is not target.callback
+    assert target.energies(points) == pytest.approx(1.5 * (points**2).sum(axis=1))
+    assert target.gradients(points) == pytest.approx(3 * points)
+    energies, gradients = target.estimates(points, np.random.default_rng(7))
+    noise = np.random.default_rng(7).standard_normal(10)
+    assert energies == pytest.approx(1.5 * (points**2).sum(axis=1) + noise)
+    assert gradients == pytest.approx(3 * points * (1 + noise)[:, None])
+    plain = cc.Target(parabola, 2, noise=0.5)
+    energies, gradients = plain.estimates(np.zeros((10_000, 2)), np.random.default_rng(8))
+    for noise in (energies, gradients[:, 0], gradients[:, 1]):
+        assert stats.kstest(noise / 0.5, "norm").pvalue > 1e-4
+    with pytest.raises(ValueError, match="positions must be finite numbers of shape"):
+        plain.estimates([0.0, 0.0], np.random.default_rng(8))
+
+
+def test_exactness_and_energy_variance():
+    plain, noisy = cc.Target(parabola, 2), cc.Target(parabola, 2, noise=0.5)
+    assert plain.sampled is plain.callback
+    assert plain.estimate is None
+    assert [t.exact for t in (plain, noisy, own_target())] == [True, False, False]
+    assert [t.energy_variance for t in (plain, noisy, own_target())] == [0.0, 0.25, 1.0]
+    assert own_target(energy_variance=None).energy_variance is None
+    assert cc.Target(parabola, 2, noise=0.5, energy_variance=2).energy_variance == 2.0
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -218,6 +332,95 @@ def test_an_exception_of_a_compiled_callback_reaches_the_caller():
         cc.sgld(cc.Target(energy, 1), 1000, step_size=0.1, seed=0, start=[0.0])
 
 
+# --- recipes and pickles --------------------------------------------------------------------------
+
+
+def everything():
+    """One target of each kind, by name, and points for it."""
+    made = {name: factory(noise=0.1) for name, factory in CATALOGUE.items()}
+    made["general"] = targets.gaussian_mixture(*random_mixture(3), name="mine")
+    made["own"] = own_target(box=((-1.0, -2.0), 2.0), modes=np.eye(2), name="own", noise=0.2)
+    made["axis"] = cc.Target(parabola, 3, axisymmetric=True)
+    return {
+        name: (target, np.random.default_rng(1).normal(size=(7, target.dim)))
+        for name, target in made.items()
+    }
+
+
+def first_half(positions):
+    return positions[:, 0] > 0
+
+
+def bits(target, positions):
+    """What two equal targets have in common, to the bit."""
+    parts = [*target._exactly(positions), *target.estimates(positions, np.random.default_rng(3))]
+    digest = b"".join(part.tobytes() for part in parts).hex()
+    modes = None if target.modes is None else target.mode_index(positions).tolist()
+    more = (target.energy_variance, target.axisymmetric, target.exact, target.recipe)
+    return repr((digest, modes, target.description(), *more))
+
+
+@pytest.mark.parametrize("name", [*CATALOGUE, "general"])
+def test_recipes_rebuild(name):
+    target, points = everything()[name]
+    recipe = json.loads(json.dumps(target.recipe))
+    assert recipe == target.recipe
+    assert set(recipe["arguments"]) >= {"noise"}
+    assert bits(targets.rebuild(recipe), points) == bits(target, points)
+
+
+def test_a_recipe_is_the_callers_no_more():
+    weights, means, covariances = random_mixture(2)
+    target = targets.gaussian_mixture(weights, means, covariances)
+    before = json.dumps(target.recipe)
+    weights[:], means[:], covariances[:] = 1.0, 0.0, 1.0
+    target.recipe["arguments"]["noise"] = 5.0
+    assert json.dumps(target.recipe) == before
+    assert cc.Target(parabola, 2).recipe is None
+
+
+READ = """
+import pickle, sys
+import numpy as np
+with open(sys.argv[1], "rb") as file:
+    made = pickle.load(file)
+for target, points in made.values():
+    print(bits(target, points))
+"""
+
+
+@pytest.mark.parametrize("module", ["pickle", "cloudpickle"])
+def test_pickles_in_a_fresh_process(module, tmp_path):
+    pickler = pytest.importorskip(module)
+    made = everything()
+    if module == "cloudpickle":
+        half = 0.5
+        basin = cc.Target(parabola, 2, basin=lambda x: x[:, 0] > half, modes=np.zeros((2, 2)))
+        made["basin"] = basin, np.ones((1, 2))
+    (tmp_path / "targets").write_bytes(pickler.dumps(made))
+    script = inspect.getsource(bits) + READ
+    command = [sys.executable, "-c", script, tmp_path / "targets"]
+    paths = os.pathsep.join([os.path.dirname(__file__), *filter(None, sys.path)])
+    read = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert read.splitlines() == [bits(*pair) for pair in made.values()]
+
+
+def test_copies():
+    for target, points in everything().values():
+        assert bits(copy.deepcopy(target), points) == bits(target, points)
+    basin = cc.Target(parabola, 2, basin=first_half, modes=np.zeros((2, 2)))
+    assert pickle.loads(pickle.dumps(basin)).mode_index([[-1.0, 0.0], [1.0, 0.0]]).tolist() == [
+        0,
+        1,
+    ]
+
+
 # --- check ----------------------------------------------------------------------------------------
 
 
@@ -271,6 +474,60 @@ def test_check_catches(function, complaint):
 def test_check_catches_a_single_point_without_an_energy():
     with pytest.raises(ValueError, match=r"at \[3\.0\] \(energy nan\)"):
         cc.Target(pierced_energy, 1).check([[1.0], [3.0]])
+
+
+@numba.njit
+def half_estimate(position, gradient, data, generator):
+    return 0.5 * noisy_parabola(position, gradient, data, generator)
+
+
+@numba.njit
+def unfilled_estimate(position, gradient, data, generator):
+    gradient[0] = data[0, 0] * position[0]
+    return 0.5 * data[0, 0] * (position**2).sum()
+
+
+@numba.njit
+def half_gradient_estimate(position, gradient, data, generator):
+    energy = noisy_parabola(position, gradient, data, generator)
+    gradient[1] *= 0.5
+    return energy
+
+
+@pytest.mark.parametrize(
+    ("estimate", "complaint"),
+    [
+        (half_estimate, "mean of energies is"),
+        (unfilled_estimate, "mean of component 1 of the gradient is nan"),
+        (half_gradient_estimate, "mean of component 1 of the gradient is"),
+    ],
+)
+def test_check_catches_a_biased_estimate(estimate, complaint):
+    with pytest.raises(ValueError, match=f"estimate of 'target' must be unbiased.*{complaint}"):
+        own_target(estimate=estimate).check()
+
+
+@numba.njit
+def flat_and_long(position, gradient):
+    gradient[0], gradient[1], gradient[2] = position[0], position[1], 2 * position[2]
+    return 0.5 * (position[0] ** 2 + position[1] ** 2) + position[2] ** 2
+
+
+def test_check_catches_what_is_not_axisymmetric():
+    cc.Target(flat_and_long, 3).check()
+    with pytest.raises(ValueError, match="axisymmetric must be False for 'target'"):
+        cc.Target(flat_and_long, 3, axisymmetric=True).check()
+    cc.Target(parabola, 3, axisymmetric=True, modes=np.eye(3)[:1]).check()
+    with pytest.raises(ValueError, match="axisymmetric must be False for 'target'"):
+        cc.Target(parabola, 3, axisymmetric=True, modes=np.eye(3)).check()
+    with pytest.raises(ValueError, match="axisymmetric must be False for 'target'"):
+        cc.Target(tilted, 2, axisymmetric=True).check()
+
+
+@numba.njit
+def tilted(position, gradient):
+    gradient[0], gradient[1] = position[0], position[1] + 1.0
+    return 0.5 * (position**2).sum() + position[1]
 
 
 def test_check_allows_its_tolerance():
@@ -358,12 +615,55 @@ def test_mode_index():
         ("data", [1.0]),
         ("data", [[math.inf]]),
         ("data", "data"),
+        ("estimate", 3.0),
+        ("estimate", parabola_energy),
+        ("energy_variance", -1.0),
+        ("energy_variance", math.nan),
+        ("energy_variance", "1"),
+        ("energy_variance", True),
+        ("axisymmetric", 1),
+        ("axisymmetric", None),
     ],
 )
 def test_bad_target_arguments_are_named(name, value):
     with pytest.raises(ValueError, match=f"^{name} must be ") as error:
         cc.Target(**{"energy_and_gradient": parabola, "dim": 2, name: value})
     assert str(error.value).endswith(f"got {value!r}")
+
+
+def one_argument(position):
+    return 0.0
+
+
+def three_arguments(position, gradient, data):
+    return 0.0
+
+
+def all_four(position, gradient, data, generator):
+    return 0.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        ((numba.njit(one_argument),), r"energy_and_gradient must take \(position, gradient\) or"),
+        ((numba.njit(three_arguments),), r"energy_and_gradient .* got .* with \(pos.*data\)"),
+        ((three_arguments,), r"energy_and_gradient must take \(position, gradient\) \(four arg"),
+        ((all_four,), r"energy_and_gradient must take \(position, gradient\) \(four arguments"),
+        ((parabola, parabola), r"estimate must take \(position, gradient, data, generator\), got"),
+        ((numba.njit(lambda position, gradient: "x"),), "return the energy; numba says"),
+        ((parabola, numba.njit(lambda p, g, d, r: r.fly())), "estimate must take .* numba says"),
+    ],
+)
+def test_bad_signatures_are_named(arguments, allowed):
+    function, *estimate = arguments
+    with pytest.raises(ValueError, match=f"(?s){allowed}"):
+        cc.Target(function, 2, **({"estimate": estimate[0]} if estimate else {}))
+
+
+def test_an_axis_needs_all_of_space():
+    with pytest.raises(ValueError, match=r"^axisymmetric must be False with a box, got True"):
+        cc.Target(parabola, 2, box=(-1, 1), axisymmetric=True)
 
 
 EYE = np.eye(2).tolist()
@@ -377,7 +677,11 @@ BAD_MIXTURE = [
     ("means", {"means": np.zeros((0, 2)), "weights": [], "covariances": np.zeros((0, 2, 2))}),
     ("means", {"means": np.zeros((2, 0)), "covariances": np.zeros((2, 0, 0))}),
     ("means", {"means": [[0.0, math.inf], [0.0, 0.0]]}),
-    ("covariances", {"covariances": EYE}),
+    ("covariances", {"covariances": [[1.0, 1.0]]}),
+    ("covariances", {"covariances": [[1.0, 1.0], [1.0, 0.0]]}),
+    ("covariances", {"covariances": [[1.0, 1.0], [1.0, math.nan]]}),
+    ("covariances", {"covariances": [1.0, 1.0]}),
+    ("covariances", {"covariances": [EYE, [[-1.0, 0.0], [0.0, 1.0]]]}),
     ("covariances", {"covariances": [EYE, np.zeros((2, 2)).tolist()]}),
     ("covariances", {"covariances": [EYE, [[1.0, 2.0], [2.0, 1.0]]]}),
     ("covariances", {"covariances": [EYE, [[1.0, 0.5], [0.0, 1.0]]]}),
@@ -392,6 +696,29 @@ def test_bad_mixture_arguments_are_named(name, change):
     good = {"weights": [1.0, 1.0], "means": [[0.0, 0.0], [1.0, 1.0]], "covariances": [EYE, EYE]}
     with pytest.raises(ValueError, match=rf"^{name} must be .* got "):
         targets.gaussian_mixture(**{**good, **change})
+
+
+@pytest.mark.parametrize("dim", [0, 1.5, "2", None])
+def test_bad_dims_are_named(dim):
+    with pytest.raises(ValueError, match=r"^dim must be a whole number >= 1, got"):
+        targets.phase_coexistence(dim)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        None,
+        "nine_modes",
+        {"name": "nine_modes"},
+        {"name": "eight_modes", "arguments": {}},
+        {"name": "nine_modes", "arguments": [0.0]},
+        {"name": "nine_modes", "arguments": {"colour": 1}},
+        {"name": "phase_coexistence", "arguments": {}},
+    ],
+)
+def test_bad_recipes_are_named(recipe):
+    with pytest.raises(ValueError, match=r"^recipe must .*got"):
+        targets.rebuild(recipe)
 
 
 @pytest.mark.parametrize("method", ["energies", "gradients", "contains", "mode_index"])

@@ -1,0 +1,148 @@
+"""Contour runs: what is "auto" is chosen by a pilot, and draws are weighed at the end."""
+
+import warnings
+from dataclasses import asdict, replace
+
+import numpy as np
+
+from . import checks, loop, pilot
+from .chain import DivergenceError
+from .energy_pdf import ContourScheme, contour, read
+from .partition import EnergyPartition
+from .sampling import run_sampler, strategy_of
+from .settings import check_common
+
+# Wells below the partition are not flattened; above it there is little to flatten.
+BELOW_WARNING, CLAMPED_WARNING = 0.01, 0.05
+FLIGHTS = 3  # pilots of one run, at most
+
+
+def run_contours(name, target, steps, step_size, partition, zeta, scheme, common, shared=False):
+    """Contour SGLD with a theta for each chain, or a shared one."""
+    steps, common = check_common(target, steps, common)
+    zeta = checks.number("zeta", zeta, least=0.0)
+    if not isinstance(step_size, str) or step_size != "auto":
+        step_size = checks.number("step_size", step_size, above=0.0)
+    if partition != "auto" and not isinstance(partition, EnergyPartition):
+        raise ValueError(f'partition must be "auto" or an EnergyPartition, got {partition!r}')
+    if not isinstance(scheme, ContourScheme):
+        raise ValueError(f"scheme must be a ContourScheme, got {scheme!r}")
+    settings = {"step_size": step_size, "zeta": zeta, "partition": partition, "scheme": scheme}
+
+    def run(target, steps, common, settings, shared=shared):
+        return _weighed_run(name, target, steps, common, settings, shared)
+
+    result = _with_pilot(run, target, steps, common, settings)
+    _warn_of_clamping(result)
+    return result
+
+
+def _weighed_run(name, target, steps, common, settings, shared):
+    """One run with all settings known, and its importance weights."""
+    partition, scheme, zeta = settings["partition"], settings["scheme"], settings["zeta"]
+    walkers = common.chains if shared else 1
+    run = run_sampler(
+        name,
+        target,
+        steps,
+        common,
+        {**settings, "partition": asdict(partition), "scheme": asdict(scheme)},
+        strategy_of(loop.CONTOUR, target),
+        [settings["step_size"]] * walkers,
+        [common.temperature] * walkers,
+        contour(partition, scheme, zeta, common.temperature, steps=steps, walkers=walkers),
+        shared,
+    )
+    if scheme.weights_from == "final":
+        for chain, theta in enumerate(run.energy_pdfs):
+            run.log_weights[chain] = read(
+                run.energies[chain],
+                theta,
+                partition,
+                scheme,
+                zeta=zeta,
+                temperature=common.temperature,
+            ).log_weights
+    return run
+
+
+def _with_pilot(run, target, steps, common, settings):
+    """Let pilots choose what is "auto", run, and once more if the run met much stiffer places.
+
+    The pilots' gradients, and those of a run that was given up, are counted.
+    """
+    saved = None if common.checkpoint is None else common.checkpoint.pilot
+    automatic = [name for name in ("step_size", "partition") if settings[name] == "auto"]
+    if saved is not None:
+        automatic, flight = saved["automatic"], saved
+    elif automatic:
+        flight = _fly(run, target, common, settings, automatic, common.start, 0)
+    else:
+        return run(target, steps, common, settings)
+    for n in range(FLIGHTS):
+        chosen = {**settings, "pilot": flight}
+        if saved is None or n > 0:
+            chosen |= _chosen(flight, automatic)
+        result = run(target, steps, common, chosen)
+        spent = flight["gradients"]
+        result = replace(result, gradient_evaluations=result.gradient_evaluations + spent)
+        if n == FLIGHTS - 1 or result.partial or "step_size" not in automatic:
+            return result
+        stiff, gradients = pilot.look_back(target, result, flight["curvature"])
+        result = replace(result, gradient_evaluations=result.gradient_evaluations + gradients)
+        if stiff is None:
+            return result
+        spent = result.gradient_evaluations
+        flight = _fly(run, target, common, settings, automatic, stiff, spent)
+        if common.checkpoint is not None:
+            common.checkpoint.states = []
+
+
+def _fly(run, target, common, settings, automatic, starts, spent):
+    """A pilot's record, JSON-ready; `spent` gradients came before it."""
+    quiet = replace(
+        common,
+        chains=pilot.TRIAL_CHAINS,
+        thin=1,
+        burn_in=0,
+        progress=False,
+        checkpoint=None,
+    )
+
+    def attempt(found, start, seed):
+        known = {name: getattr(found, name) for name in automatic}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            try:
+                return run(
+                    target,
+                    pilot.TRIAL_STEPS,
+                    replace(quiet, start=start, seed=seed),
+                    {**settings, **known},
+                    shared=False,
+                )
+            except DivergenceError:
+                return None
+
+    smooth = settings["scheme"].slope == "smooth"
+    dynamics = pilot.Dynamics(common.integrator, common.friction, smooth)
+    generator = np.random.default_rng([common.seed, spent])
+    found = pilot.fly(target, common.temperature, dynamics, starts, generator, attempt)
+    return {**asdict(found), "automatic": automatic, "gradients": found.gradients + spent}
+
+
+def _chosen(flight, automatic):
+    """The settings that a pilot's record chose."""
+    found = {"step_size": flight["step_size"], "partition": EnergyPartition(**flight["partition"])}
+    return {name: found[name] for name in automatic}
+
+
+def _warn_of_clamping(run):
+    moves, partition = run.settings["completed_steps"] * run.chains, run.partition
+    below = np.mean(run.energies <= partition.low)
+    if below > BELOW_WARNING or run.clamped > CLAMPED_WARNING * moves:
+        checks.warn(
+            f"{run.clamped / moves:.1%} of the energies lay outside the partition "
+            f"({partition.low:g}, {partition.high:g}] and counted for its end cells; the kept "
+            f"draws span {run.energies.min():g} to {run.energies.max():g}: widen the partition"
+        )

@@ -1,0 +1,300 @@
+"""A short pilot that finds an energy partition and a step size for contours.
+
+1. *Descend* (L-BFGS) from several starting points: the lowest energies, and distinct wells.
+2. *Curvature*: the largest one, lambda, by power iteration on differences of gradients over thermal
+   distances, at the wells and later at draws.
+3. *Barriers*: wells are joined, cheapest first, by paths that relax towards the bottom of the pass
+   (string method, E, Ren & Vanden-Eijnden 2007); the highest point on these paths is the barrier.
+4. *Try*: a few short contour runs from the wells; the partition is extended while energies fall
+   outside it, and the step size lowered while stiffer places turn up.
+
+The partition reaches from one cell below the lowest energy seen to MARGIN * tau above the higher of
+barrier and of what the short runs met at rest, in cells of CELL * tau. The step size is
+
+    h = STEP / sqrt(lambda)                    for "baoab", STEP depending on whether slopes jump,
+    eps = h^2 / 2                              for "leimkuhler_matthews",
+    eps = EULER / lambda                       for "euler", whose bias is of order eps lambda,
+    eps = h^2 / 2 * dim^(-1/3), then adapted   for "mala", towards accepting most moves,
+
+and never so large that the noise of the gradient, of variance s^2, would heat by more than HEAT:
+eps s^2 / (2 tau) <= HEAT, with eps = h^2 / (gamma h) for "baoab".
+"""
+
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+
+from .partition import EnergyPartition
+
+WALKERS = 16  # starting points
+DESCENT = 60  # most gradients of a descent
+PROBES = 5  # power iterations at a point
+IMAGES = 16  # points of a path
+RELAXATIONS = 12
+TRIALS = 8  # short runs at most
+TRIAL_CHAINS = 8
+TRIAL_STEPS = 500  # of each chain
+MARGIN = 2.0
+CELL = 0.5
+MOST_CELLS = 2000
+STEP = {True: 0.5, False: 0.35}  # for smooth slopes, and for those that jump at cell borders
+EULER = 0.05
+HEAT = 0.05
+CLAMPED = 0.002  # of the draws of a trial may lie above the partition
+STEEPER = 1.5  # a curvature that much larger asks for a smaller step
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What a pilot chose, and why."""
+
+    partition: EnergyPartition
+    step_size: float
+    gradients: int  # it took
+    lowest: float  # energy seen
+    barrier: float  # highest on the paths between wells
+    wells: int  # distinct ones met
+    curvature: float  # largest one met
+
+
+class _Probe:
+    """Energies and gradients as the samplers see them, counted."""
+
+    def __init__(self, target, generator):
+        self.target, self.generator, self.gradients = target, generator, 0
+
+    def __call__(self, positions):
+        self.gradients += len(positions)
+        return self.target.estimates(positions, self.generator)
+
+    def inside(self, positions):
+        box = self.target.box
+        return positions if box is None else np.clip(positions, box[0], box[1])
+
+    def curvature(self, position, temperature):
+        """About the largest eigenvalue of the second derivatives, felt over a thermal distance.
+
+        0 where a negative one outweighs it: that is no limit to the step size.
+        """
+        direction = self.generator.standard_normal(position.size)
+        direction /= np.linalg.norm(direction)
+        reach, largest = 1e-3 * (1.0 + np.linalg.norm(position)), 0.0
+        for _ in range(PROBES):
+            ends = self.inside(position + 0.5 * reach * np.array([-direction, direction]))
+            distance = np.linalg.norm(ends[1] - ends[0])
+            if distance == 0.0:
+                break
+            change = np.diff(self(ends)[1], axis=0)[0]
+            strength = np.linalg.norm(change)
+            if not 0.0 < strength < math.inf:
+                break
+            largest = direction @ change / distance
+            reach = min(10.0 * reach, math.sqrt(temperature * distance / strength))
+            direction = change / strength
+        return max(0.0, largest)
+
+    def descend(self, position):
+        """A minimum of the energy, or a point near one, and its energy."""
+
+        def energy_and_gradient(x):
+            energies, gradients = self(x[None])
+            return energies[0], gradients[0]
+
+        box = self.target.box
+        found = minimize(
+            energy_and_gradient,
+            position,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=None if box is None else box.T,
+            options={"maxfun": DESCENT, "gtol": 0.0},  # no scale is known yet
+        )
+        return found.x, float(found.fun)
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """What the step size depends on besides the target."""
+
+    integrator: str
+    friction: float
+    smooth: bool  # slopes of log Psi
+
+
+def fly(target, temperature, dynamics, starts, generator, attempt):
+    """Find a partition and a step size.
+
+    Parameters
+    ----------
+    target : Target
+    temperature : float
+    dynamics : Dynamics
+    starts : array (n, dim) or None
+        Points to begin from besides those of the target's own rule.
+    generator : numpy.random.Generator
+    attempt : callable (pilot, starts, seed) -> Run or None
+        A short contour run from `starts` (chains, dim) with what the Pilot has chosen so far; None
+        if it diverged.
+
+    Returns
+    -------
+    Pilot
+
+    Raises
+    ------
+    ValueError
+        If no starting point has a finite energy and gradient.
+    """
+    probe = _Probe(target, generator)
+    points = np.array([target.start(generator) for _ in range(WALKERS)])
+    if starts is not None:
+        points = np.concatenate([starts[: WALKERS // 2], points])[:WALKERS]
+    energies, gradients = probe(points)
+    points = points[np.isfinite(energies) & np.isfinite(gradients).all(axis=1)]
+    if not len(points):
+        raise ValueError(
+            f"target {target.name!r} must have a finite energy and gradient where chains start; "
+            f"none of {WALKERS} starting points has"
+        )
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a descent may overshoot
+        bottoms = [probe.descend(point) for point in points]
+    bottoms = sorted((b for b in bottoms if math.isfinite(b[1])), key=lambda b: b[1])
+    curvature = max(probe.curvature(position, temperature) for position, _ in bottoms)
+    if curvature == 0.0 or target.box is not None:  # flat: cross it in some steps
+        extent = np.ptp(points if target.box is None else target.box, axis=0).max()
+        curvature = max(curvature, temperature / extent**2)
+    wells = _distinct(bottoms, math.sqrt(temperature / curvature))
+    lowest = bottoms[0][1]
+    barrier = _barrier(probe, np.array(wells), curvature)
+    noise = _gradient_variance(probe, wells[0]) if not target.exact else 0.0
+    high, scale = barrier + MARGIN * temperature, 1.0
+
+    def chosen():
+        return Pilot(
+            partition=_partition(lowest, high, temperature),
+            step_size=scale * _step_size(dynamics, curvature, temperature, target.dim, noise),
+            gradients=probe.gradients,
+            lowest=float(lowest),
+            barrier=float(barrier),
+            wells=len(wells),
+            curvature=float(curvature),
+        )
+
+    for trial in range(TRIALS):
+        found = chosen()
+        chains = [wells[n % len(wells)] for n in range(TRIAL_CHAINS)]
+        run = attempt(found, probe.inside(np.array(chains)), trial)
+        if run is None:
+            scale *= 0.5
+            continue
+        probe.gradients += run.gradient_evaluations
+        seen = run.energies
+        lowest = min(lowest, seen.min())
+        if np.mean(seen > found.partition.high) > CLAMPED:
+            high = np.quantile(seen, 1.0 - 0.1 * CLAMPED) + MARGIN * temperature
+        sites = run.positions.reshape(-1, target.dim)
+        sites = sites[generator.integers(len(sites), size=TRIAL_CHAINS)]
+        steepest = max(probe.curvature(site, temperature) for site in sites)
+        if steepest > STEEPER * curvature:
+            curvature = steepest
+        if dynamics.integrator == "mala":
+            scale *= _towards_acceptance(1.0 - run.rejected / run.gradient_evaluations)
+        if chosen().step_size == found.step_size and chosen().partition == found.partition:
+            break
+    return chosen()
+
+
+def look_back(target, run, curvature):
+    """Places where a run has met a curvature much above the pilot's, and the gradients it took.
+
+    Returns
+    -------
+    positions : array (n, dim) or None
+    gradients : int
+    """
+    generator = np.random.default_rng([run.settings["seed"], 2])
+    probe = _Probe(target, generator)
+    parts = np.array_split(np.arange(run.energies.size), min(TRIAL_CHAINS, run.energies.size))
+    lowest = [part[np.argmin(run.energies.ravel()[part])] for part in parts]
+    sites = run.positions.reshape(-1, run.dim)[lowest]
+    found = [probe.curvature(site, run.settings["temperature"]) for site in sites]
+    stiff = np.array(found) > STEEPER**2 * curvature
+    return (sites[stiff] if stiff.any() else None), probe.gradients
+
+
+def _partition(lowest, high, temperature):
+    """Cells from below the lowest energy to the first border above `high`."""
+    width = max(CELL * temperature, (high - lowest) / MOST_CELLS)
+    bins = max(2, math.ceil((high - lowest) / width) + 1)
+    low = lowest - width
+    return EnergyPartition(low, low + bins * width, bins)
+
+
+def _step_size(dynamics, curvature, temperature, dim, noise):
+    """The step size of an integrator, see the top of this file; `noise` is a variance."""
+    h = STEP[dynamics.smooth] / math.sqrt(curvature)
+    most = 2.0 * HEAT * temperature / noise if noise > 0 else math.inf  # of eps
+    if dynamics.integrator == "baoab":
+        return min(h, most * dynamics.friction)
+    if dynamics.integrator == "mala":
+        return 0.5 * h * h * dim ** (-1.0 / 3.0)
+    return min(EULER / curvature if dynamics.integrator == "euler" else 0.5 * h * h, most)
+
+
+def _towards_acceptance(accepted):
+    """What to multiply MALA's step size by."""
+    return 2.0 / 3.0 if accepted < 0.5 else 1.5 if accepted > 0.9 else 1.0
+
+
+def _gradient_variance(probe, position, repeats=32):
+    """Variance of a component of the gradient estimate, the largest one."""
+    return float(probe(np.tile(position, (repeats, 1)))[1].var(axis=0, ddof=1).max())
+
+
+def _distinct(bottoms, distance):
+    """Positions of those bottoms that are farther than `distance` from all lower ones."""
+    wells = []
+    for position, _ in bottoms:
+        if all(np.linalg.norm(position - well) > distance for well in wells):
+            wells.append(position)
+    return wells
+
+
+def _barrier(probe, wells, curvature):
+    """The highest energy on paths that join all wells, lowest passes first (Kruskal's tree)."""
+    fractions = np.linspace(0.0, 1.0, IMAGES)[:, None]
+    lines = []
+    for b in range(len(wells)):
+        for a in range(b):
+            path = wells[a] + fractions * (wells[b] - wells[a])
+            lines.append((np.nan_to_num(probe(path)[0], nan=math.inf).max(), a, b))
+    tree = np.arange(len(wells))
+    highest = probe(wells[:1])[0][0]
+    for top, a, b in sorted(lines):
+        if tree[a] != tree[b]:
+            tree[tree == tree[b]] = tree[a]
+            path = wells[a] + fractions * (wells[b] - wells[a])
+            highest = max(highest, min(top, _relaxed_top(probe, path, curvature)))
+    return highest
+
+
+def _relaxed_top(probe, path, curvature):
+    """The highest energy on a path after it has sunk towards the bottom of its pass."""
+    top = math.inf
+    for _ in range(RELAXATIONS):
+        energies, gradients = probe(path)
+        top = min(top, np.nan_to_num(energies, nan=math.inf).max())
+        step = 0.5 / curvature * np.nan_to_num(gradients[1:-1])
+        length = np.linalg.norm(path[-1] - path[0]) / IMAGES
+        longest = np.linalg.norm(step, axis=1).max()
+        path[1:-1] -= step * min(1.0, length / max(longest, 1e-300))
+        along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
+        if along[-1] == 0.0:
+            break
+        even = np.linspace(0.0, along[-1], IMAGES)
+        path = probe.inside(np.stack([np.interp(even, along, x) for x in path.T], axis=1))
+    return top
