@@ -166,7 +166,12 @@ def _on_cluster(client, function, arguments, succeeded, failed):
     import dask
     from distributed import as_completed
 
-    packed = cloudpickle.dumps((_VERSIONS, function))
+    try:
+        packed = cloudpickle.dumps((_VERSIONS, function))
+    except Exception as error:  # in many ways
+        raise ValueError(
+            f"client must be None, or all that the runs use fit to be pickled; {error}"
+        ) from error
     name = f"csgld-{uuid.uuid4().hex}"  # unique: Dask must take no call for another
     if len(packed) > _SENT_ONCE:
         # A task, since unlike scattered data it is made again if its workers are lost. The graph is

@@ -75,6 +75,8 @@ def study(
     seeds = check_seeds(seeds)
     measures = _check_measures(measures)
     vary = {keyword: _labelled(keyword, values) for keyword, values in dict(vary or {}).items()}
+    if twice := vary.keys() & changes.keys():
+        raise ValueError(f"vary must not name what changes set too, got {sorted(twice)}")
     columns = ["method", *vary, "seed", *measures, "gradient_evaluations"]
     columns += ["seconds", "failure"] if timed else ["failure"]
     if len(set(columns)) < len(columns):

@@ -23,7 +23,7 @@ NINE = {"target": cc.targets.nine_modes(noise=0.3), "steps": 2000, "step_size": 
 def client():
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
         Client(cluster) as client,
     ):
@@ -245,6 +245,8 @@ def test_a_study_is_that_of_threads(client):
 def test_bad_clients(client):
     with pytest.raises(ValueError, match="workers must be None together with a client, got 2"):
         replicate(cc.sgld, [1], client=client, workers=2, **NINE)
+    with pytest.raises(ValueError, match=r"client must be None, or all .* pickled; .*lock"):
+        replicate(cc.sgld, [1], client=client, lock=threading.Lock(), **NINE)
     closed = Client(client.scheduler_info()["address"])
     closed.close()
     with pytest.raises(ValueError, match="client must be None or a connected"):

@@ -169,6 +169,7 @@ def test_ctrl_c_keeps_the_finished_rows(workers):
         ({"vary": {"shift": "ab"}}, "vary must map keywords to lists of values, shift has 'ab'"),
         ({"vary": {"shift": []}}, "vary must map keywords to lists of values, shift has"),
         ({"vary": {"shift": [1, 1]}}, "vary must give the values of shift different labels"),
+        ({"vary": {"shift": [1]}, "shift": 2}, "vary must not name what changes set too"),
         ({"vary": {"zeta": [1]}}, "'fake': got an unexpected keyword argument 'zeta'"),
         ({"steps": 3}, "'fake': got an unexpected keyword argument 'steps'"),
         ({"workers": 0}, "workers must be a whole number"),
