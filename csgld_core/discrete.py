@@ -45,7 +45,8 @@ class DiscreteTarget:
     ----------
     propose : numba-compiled callable (state, energy, proposal, data, generator) -> energy
         Fills `proposal` (dim,) with a neighbour of `state` (dim,), both float64 and the latter not
-        to be changed, by a symmetric rule, and returns the energy of the proposal.
+        to be changed, by a symmetric rule, and returns the energy of the proposal. It is carried
+        from move to move: where its changes are rounded, the errors add up.
     energy : callable (state) -> energy
         The energy of any state from scratch; it is asked for the start only.
     dim : int

@@ -10,8 +10,9 @@ log g of the cell it is in grows by the gain. What differs is how the gain shrin
 - samc: t0 / max(t0, t), with visits steered to any desired share of each cell (Liang, Liu &
   Carroll, JASA 2007).
 
-Moves to energies outside the partition are rejected. A cell that is found late starts from the
-smallest g of those known, so that the walk does not have to fill it up.
+Moves to energies outside the partition, or that are no numbers, are rejected: the walk stays, and
+counts where it is once more. A cell that is found late starts from the smallest g of those known,
+so that the walk does not have to fill it up.
 """
 
 import math
@@ -56,7 +57,7 @@ class DensityOfStates:
     visits: np.ndarray = field(repr=False)  # (bins,) moves that ended in each cell
     round_trips: int  # from the lowest visited cell to the highest and back, since both are known
     steps: int
-    energy_evaluations: int
+    evaluations: int  # of the energy
     outside: int  # moves rejected because they left the box or the partition
     history_steps: np.ndarray = field(repr=False)  # (s <= 200,) evenly spaced on a log axis
     history: np.ndarray = field(repr=False)  # (s,) the gain at those steps
@@ -403,7 +404,7 @@ def _run(name, model, steps, partition, step_size, start, seed, progress, own, d
     done = int(counters[STEP])
     if done == 0:
         raise KeyboardInterrupt
-    partial = interrupted and done < steps
+    partial = interrupted and done < steps and not counters[FINISHED]
     if partial:
         warnings.warn(f"interrupted: {done} of {steps} steps are done", stacklevel=3)
     with np.errstate(invalid="ignore"):
@@ -426,11 +427,11 @@ def _run(name, model, steps, partition, step_size, start, seed, progress, own, d
         visits=learned.visits,
         round_trips=int(counters[ROUND_TRIPS]),
         steps=done,
-        energy_evaluations=int(counters[EVALUATIONS]),
+        evaluations=int(counters[EVALUATIONS]),
         outside=int(counters[OUTSIDE]),
         history_steps=learned.history_steps[: counters[SHOTS]],
         history=learned.history[: counters[SHOTS]],
-        partial=partial,
+        partial=bool(partial),
     )
 
 

@@ -11,6 +11,10 @@ import csgld_core as cc
 ISING = cc.discrete.ising(4)
 LEVELS = cc.EnergyPartition(-34.0, 34.0, 17)
 LOG_STATES = 16 * math.log(2.0)
+# The default gain of samc, ten times that of 1/t, leaves more noise.
+BOTH = pytest.mark.parametrize(
+    ("algorithm", "tolerance"), [(cc.wang_landau, 0.03), (cc.samc, 0.06)]
+)
 
 
 def relative_errors(found):
@@ -37,7 +41,7 @@ def test_wang_landau_counts_the_states_of_the_ising_model(learned):
 @pytest.mark.parametrize("desired", [None, np.linspace(1.0, 3.0, 17)])
 def test_samc_counts_the_states_and_visits_as_desired(desired):
     found = cc.samc(ISING, 2e7, partition=LEVELS, t0=40, desired=desired, seed=5000)
-    assert abs(relative_errors(found)).max() <= 0.04
+    assert abs(relative_errors(found)).max() <= 0.05
     # What is meant for the two empty cells is shared equally by the others.
     share, empty = np.array(found.settings["desired"]), [1, 15]
     expected = share + share[empty].sum() / 15
@@ -76,27 +80,28 @@ def well(position, gradient):
     return energy
 
 
-@pytest.mark.parametrize("algorithm", [cc.wang_landau, cc.samc])
-def test_areas_of_a_well(algorithm):
-    # Inside the box the states with energy < E fill a disc of area 2 pi E.
-    target = cc.Target(well, 2, box=(-2.0, 2.0))
-    partition = cc.EnergyPartition(0.0, 4.0, 32)
-    found = algorithm(target, 1e7, partition=partition, step_size=0.7, seed=5000)
-    areas = np.exp(found.normalised(math.log(16.0)))
-    assert areas[:16] == pytest.approx(2 * math.pi * partition.width, rel=0.03)
-    # E[E | cell] is the middle of a cell in which all energies are as likely.
+@BOTH
+@pytest.mark.parametrize(("box", "high", "area"), [((-2, 2), 4.0, 16.0), (None, 2.0, 4 * math.pi)])
+def test_areas_of_a_well(algorithm, tolerance, box, high, area):
+    # States with energy below E <= 2 fill a disc of area 2 pi E, inside the box or without.
+    target = cc.Target(well, 2, box=box)
+    partition = cc.EnergyPartition(0.0, high, int(8 * high))
+    found = algorithm(target, 5e6, partition=partition, step_size=0.7, seed=5000)
+    areas = np.exp(found.normalised(math.log(area)))
+    assert areas[:16] == pytest.approx(2 * math.pi * partition.width, rel=tolerance)
+    # All energies of a cell are as likely.
     assert found.energies[:16] == pytest.approx(partition.centres[:16], abs=0.02 * partition.width)
 
 
-@pytest.mark.parametrize("algorithm", [cc.wang_landau, cc.samc])
-def test_partition_function_of_nine_modes(algorithm):
+@BOTH
+def test_partition_function_of_nine_modes(algorithm, tolerance):
     target = cc.targets.nine_modes()
     partition = cc.EnergyPartition(-7.0, 17.0, 240)
-    found = algorithm(target, 1e7, partition=partition, step_size=0.5, seed=5000)
+    found = algorithm(target, 5e6, partition=partition, step_size=0.5, seed=5000)
     for temperature in (1.0, 2.0, 8.0):
         truth = cc.exact.moments(target, temperature)
-        assert found.log_z(temperature, math.log(25.0)) == pytest.approx(truth.log_z, abs=0.05)
-        assert found.mean_energy(temperature) == pytest.approx(truth.energy, abs=0.1)
+        assert found.log_z(temperature, math.log(25.0)) == pytest.approx(truth.log_z, abs=tolerance)
+        assert found.mean_energy(temperature) == pytest.approx(truth.energy, abs=tolerance)
 
 
 def test_what_lies_outside_the_partition_does_not_count():
@@ -107,4 +112,4 @@ def test_what_lies_outside_the_partition_does_not_count():
     below = cc.exact.expectation(lambda x: target.energies(x) <= 3.0, target, 50.0)
     energy = cc.exact.expectation(lambda x: np.minimum(target.energies(x), 3.0), target, 50.0)
     truth = (energy - 3.0 * (1.0 - below)) / below
-    assert found.mean_energy(50.0) == pytest.approx(truth, abs=0.1)
+    assert found.mean_energy(50.0) == pytest.approx(truth, abs=0.02)

@@ -20,7 +20,7 @@ BOTH = pytest.mark.parametrize("algorithm", [cc.wang_landau, cc.samc])
 def same(a, b):
     return all(
         np.array_equal(getattr(a, name), getattr(b, name), equal_nan=True)
-        for name in ("log_g", "energies", "visits", "round_trips", "outside", "energy_evaluations")
+        for name in ("log_g", "energies", "visits", "round_trips", "outside", "evaluations")
     )
 
 
@@ -31,7 +31,7 @@ def same(a, b):
 def test_the_result_adds_up(algorithm):
     found = algorithm(ISING, 50_000, partition=LEVELS, seed=1)
     assert found.steps == found.visits.sum() == 50_000
-    assert found.energy_evaluations == 50_001
+    assert found.evaluations == 50_001
     assert found.outside == 0
     assert not found.partial
     assert np.exp(found.log_g).sum() == pytest.approx(1.0)
@@ -76,7 +76,7 @@ def test_round_trips():
 
 def test_moves_out_of_the_box_or_the_partition_are_rejected():
     wide = cc.wang_landau(E2, 20_000, partition=CELLS, step_size=2.0, seed=1)
-    evaluated_inside = wide.energy_evaluations - 1
+    evaluated_inside = wide.evaluations - 1
     assert wide.outside == 20_000 - evaluated_inside > 1000  # the whole range is in the partition
     low = cc.EnergyPartition(-7.0, 3.0, 10)
     found = cc.wang_landau(E2, 20_000, partition=low, step_size=2.0, seed=1)
@@ -192,7 +192,7 @@ def test_a_start_outside_the_partition_leads_into_it():
     found = cc.wang_landau(E2, 1000, partition=low, step_size=0.3, start=(2.4, 2.4), seed=1)
     assert E2.energies([[2.4, 2.4]])[0] > -3.0
     assert found.visits.sum() == 1000
-    assert found.energy_evaluations > 1001 - found.outside
+    assert found.evaluations > 1001 - found.outside
     assert found.settings["start"] == [2.4, 2.4]
 
 
