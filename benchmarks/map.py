@@ -282,8 +282,8 @@ def report(results):
     lines = [
         "# Where each method wins",
         "",
-        "Written by `make map`; the numbers of every seed are in map.json. Each method was tuned on "
-        f"each problem with the same effort, {CONFIGURATIONS} configurations on "
+        "Written by `make map`; the numbers of every seed are in map.json. Each method was tuned "
+        f"on each problem with the same effort, {CONFIGURATIONS} configurations on "
         f"{len(TUNING_SEEDS)} seeds, and ran once on {seeds}, with equal numbers of gradients: "
         "400 000, on E7 1 000 000. The protocol stands at the top of [map.py](map.py). ± is one "
         "standard error.",
