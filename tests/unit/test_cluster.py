@@ -122,8 +122,10 @@ def dies_once(*, seed, folder, **settings):
     return run
 
 
-def test_a_killed_worker_loses_nothing(client, tmp_path):
+@pytest.mark.parametrize("checkpoint", [None, "run-{seed}.npz"])
+def test_a_killed_worker_loses_nothing(client, tmp_path, checkpoint):
     seeds = range(6)
+    settings = {**NINE, "checkpoint": checkpoint and tmp_path / checkpoint}
     victim = tmp_path / "1"
 
     def kill():
@@ -132,9 +134,11 @@ def test_a_killed_worker_loses_nothing(client, tmp_path):
 
     before = time.monotonic()
     with meanwhile(kill):
-        runs = replicate(dies_once, seeds, client=client, folder=tmp_path, **NINE)
+        runs = replicate(dies_once, seeds, client=client, folder=tmp_path, **settings)
     assert time.monotonic() - before < PATIENCE  # the victim did not just sleep to its end
     assert equal(runs, replicate(cc.sgld, seeds, **NINE))
+    saved = [path.name for path in tmp_path.iterdir() if not path.name.isdigit()]
+    assert sorted(saved) == ([f"run-{seed}.npz" for seed in seeds] if checkpoint else [])
     wait_for(lambda: not client.futures)  # the cluster keeps nothing either
     client.wait_for_workers(2, timeout=PATIENCE)
 
