@@ -11,7 +11,6 @@ import platform
 import re
 import threading
 import uuid
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -351,7 +350,7 @@ def replicate(sampler, seeds, *, workers=None, client=None, progress=False, **se
     paths = checkpoints([settings.pop("checkpoint", None)] * len(seeds), calls)
     calls = [{**call, **path} for call, path in zip(calls, paths, strict=True)]
     outcome = each(
-        functools.partial(_sample, sampler, {"workers": 1, **settings}),
+        functools.partial(_replica, sampler, {"workers": 1, **settings}, attempts_of(client)),
         calls,
         workers=workers,
         client=client,
@@ -369,16 +368,37 @@ def replicate(sampler, seeds, *, workers=None, client=None, progress=False, **se
         if not runs:
             raise KeyboardInterrupt
         partial = sum(run.partial for run in runs)
-        warnings.warn(
+        checks.warn(
             f"interrupted: {len(runs) - partial} of {len(seeds)} runs are complete, "
-            f"{partial} are partial",
-            stacklevel=2,
+            f"{partial} are partial"
         )
     return runs
 
 
-def _sample(sampler, settings, call):
-    return sampler(**settings, **call)
+def _replica(sampler, settings, attempts, call):
+    return sample(sampler, {**settings, **call}, attempts)
+
+
+def attempts_of(client):
+    """A name for all attempts at the calls that follow, where there may be several at one."""
+    return None if client is None else uuid.uuid4().hex
+
+
+def sample(sampler, settings, attempts):
+    """`sampler(**settings)`; if a worker died over it, on from where its checkpoint stands."""
+    path = settings.get("checkpoint")
+    if path is None or attempts is None:
+        return sampler(**settings)
+    begun = path.with_name(f".{path.name}-{attempts}")
+    try:
+        if begun.exists() and path.exists():
+            from .resume import resume  # which imports the samplers, which import this
+
+            return resume(path, target=settings["target"], workers=1)
+        begun.touch()
+        return sampler(**settings)
+    finally:
+        begun.unlink(missing_ok=True)
 
 
 def check_seeds(seeds):

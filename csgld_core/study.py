@@ -8,15 +8,14 @@ import io
 import itertools
 import math
 import time
-import warnings
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from numbers import Real
 
 import numpy as np
 
-from . import files
-from .parallel import check_seeds, checkpoints, each
+from . import checks, files
+from .parallel import attempts_of, check_seeds, checkpoints, each, sample
 
 INTERRUPTED = "interrupted"
 SHOWN_ROWS = 40
@@ -63,9 +62,9 @@ def study(
     -------
     Table
         One row for each method, combination and seed: `method`, the varied keywords, `seed`, the
-        measures, `gradient_evaluations` and `failure`, which is None, or the error that ended this
-        run or one of its measures. After Ctrl-C, with a warning, it is "interrupted" for those that
-        did not finish.
+        measures, `gradient_evaluations` (None of samplers without) and `failure`, which is None, or
+        the error that ended this run or one of its measures. After Ctrl-C, with a warning, it is
+        "interrupted" for those that did not finish.
 
     Raises
     ------
@@ -93,7 +92,7 @@ def study(
     paths = checkpoints([cases[case][1].get("checkpoint") for case, _ in calls], places)
 
     outcome = each(
-        functools.partial(_measure, cases, measures, timed),
+        functools.partial(_measure, cases, measures, timed, attempts_of(client)),
         [(*call, path) for call, path in zip(calls, paths, strict=True)],
         workers=workers,
         client=client,
@@ -112,7 +111,7 @@ def study(
     if table.partial:
         if len(table.where(failure=INTERRUPTED)) == len(table):
             raise KeyboardInterrupt
-        warnings.warn(table.state(), stacklevel=2)
+        checks.warn(table.state())
     return table
 
 
@@ -146,17 +145,18 @@ def _case(name, sampler, settings):
     return sampler, settings
 
 
-def _measure(cases, measures, timed, call):
+def _measure(cases, measures, timed, attempts, call):
     """One run, reduced to a row."""
     case, seed, checkpoint = call
     sampler, settings = cases[case]
+    settings = {**settings, **checkpoint, "seed": seed, "workers": 1}
     began = time.perf_counter()
-    run = sampler(**{**settings, **checkpoint}, seed=seed, workers=1)
+    run = sample(sampler, settings, attempts)
     seconds = time.perf_counter() - began
     if run.partial:
         raise KeyboardInterrupt
     row = {name: float(measure(run, settings["target"])) for name, measure in measures.items()}
-    row["gradient_evaluations"] = run.gradient_evaluations
+    row["gradient_evaluations"] = getattr(run, "gradient_evaluations", None)
     return {**row, "seconds": seconds} if timed else row
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import re
 import signal
 import threading
 import time
@@ -122,8 +123,10 @@ def dies_once(*, seed, folder, **settings):
     return run
 
 
-def test_a_killed_worker_loses_nothing(client, tmp_path):
+@pytest.mark.parametrize("checkpoint", [None, "run-{seed}.npz"])
+def test_a_killed_worker_loses_nothing(client, tmp_path, checkpoint):
     seeds = range(6)
+    settings = {**NINE, "checkpoint": checkpoint and tmp_path / checkpoint}
     victim = tmp_path / "1"
 
     def kill():
@@ -132,9 +135,13 @@ def test_a_killed_worker_loses_nothing(client, tmp_path):
 
     before = time.monotonic()
     with meanwhile(kill):
-        runs = replicate(dies_once, seeds, client=client, folder=tmp_path, **NINE)
+        runs = replicate(dies_once, seeds, client=client, folder=tmp_path, **settings)
     assert time.monotonic() - before < PATIENCE  # the victim did not just sleep to its end
     assert equal(runs, replicate(cc.sgld, seeds, **NINE))
+    if checkpoint:  # a file for each seed and, but for one that was being written, nothing else
+        names = {path.name for path in tmp_path.iterdir()}
+        assert {f"run-{seed}.npz" for seed in seeds} <= names
+        assert not [name for name in names if re.search(r"-[0-9a-f]{32}$", name)]
     wait_for(lambda: not client.futures)  # the cluster keeps nothing either
     client.wait_for_workers(2, timeout=PATIENCE)
 

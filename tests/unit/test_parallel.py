@@ -93,6 +93,13 @@ def test_each_seed_has_its_own_checkpoint(tmp_path):
     assert replicate(saves, [1, 2], checkpoint=None) == [None, None]
 
 
+def test_checkpoints_are_files_to_go_on_from(tmp_path):
+    settings = {"target": cc.targets.nine_modes(), "steps": 500, "step_size": 1e-3}
+    runs = replicate(cc.sgld, [1, 2], checkpoint=tmp_path / "{seed}.npz", **settings)
+    for seed, run in zip((1, 2), runs, strict=True):
+        assert (cc.resume(tmp_path / f"{seed}.npz").positions == run.positions).all()
+
+
 @pytest.mark.parametrize(
     ("seeds", "checkpoint"), [([1], "run.npz"), ([1, 2], "run.npz"), ([1, 1], "run-{seed}.npz")]
 )
