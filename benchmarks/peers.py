@@ -228,7 +228,7 @@ def report(machine, measured):
 
 def main():
     """Measure everything and write both files."""
-    where = {**machine(), **blackjax_side.versions()}
+    where = {**blackjax_side.versions(), **machine()}
     measured = [(case, measure(case)) for case in cases()]
     raw = {
         "machine": where,
