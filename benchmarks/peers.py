@@ -2,9 +2,10 @@
 
     python -m benchmarks.peers
 
-Times are medians of interleaved rounds, by the wall clock, in one process.
+Times are medians of interleaved rounds in one process, by the wall clock and by the processor's.
 """
 
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,6 @@ from .timing import (
     markdown_table,
     publish,
     ratios,
-    seconds,
     spread,
     summary,
 )
@@ -37,6 +37,7 @@ CHAINS, WORKERS = 64, 2
 DIMENSIONS = (2, 10, 100, 1000)
 CELLS = (100, 100_000)
 OURS = "csgld_core"
+WALL, PROCESSOR = 0, 1
 
 
 class Case(NamedTuple):
@@ -95,28 +96,33 @@ def peer_call(arrangement, case):
     return call, steps
 
 
+def both_clocks(call, steps):
+    """Nanoseconds a step, by the wall clock and by the processor's (all threads together)."""
+    wall, processor = time.perf_counter(), time.process_time()
+    call()
+    processor, wall = time.process_time() - processor, time.perf_counter() - wall
+    return 1e9 * wall / steps, 1e9 * processor / steps
+
+
 def measure(case):
-    """Nanoseconds a step of a chain: side -> rounds."""
+    """Nanoseconds a step of a chain: side -> (wall clock, processor's clock), round by round."""
     blackjax_side.check_same_energy(case.problem)
     calls = {OURS: our_call(case)}
     calls |= {name: peer_call(name, case) for name in blackjax_side.ARRANGEMENTS}
     for call, _ in calls.values():
         call()  # memory, caches
     tasks = {
-        name: lambda call=call, steps=steps: 1e9 * seconds(call) / steps / case.chains
+        name: lambda call=call, steps=steps: both_clocks(call, steps * case.chains)
         for name, (call, steps) in calls.items()
     }
-    return interleave(tasks, ROUNDS, case.name)
+    rounds = interleave(tasks, ROUNDS, f"{case.name}, chains: {case.chains}")
+    return {name: tuple(np.array(times).T) for name, times in rounds.items()}
 
 
-def fastest(row):
-    """The rounds of that arrangement whose median is smaller."""
-    return min((row[name] for name in blackjax_side.ARRANGEMENTS), key=np.median)
-
-
-def advantage(row):
-    """How many times faster we are, round by round."""
-    return ratios(fastest(row), row[OURS])
+def advantage(row, clock=WALL):
+    """How many times faster we are than BlackJAX's faster arrangement, round by round."""
+    faster = min(blackjax_side.ARRANGEMENTS, key=lambda name: np.median(row[name][clock]))
+    return ratios(row[faster][clock], row[OURS][clock])
 
 
 def goals(measured):
@@ -129,7 +135,7 @@ def goals(measured):
         if case.problem.name == "nine_modes":
             bound = promised.get((case.bins, case.chains), bound)
         if bound > 1:
-            usual = ratios(row["one scan"], row[OURS])
+            usual = ratios(row["one scan"][WALL], row[OURS][WALL])
             rows.append(Goal(f"{case.name}: one scan / {OURS}", usual, bound, at_least=True))
         what = f"{case.name}{chains}: fastest arrangement / {OURS}"
         rows.append(Goal(what, advantage(row), bound, at_least=True))
@@ -139,12 +145,19 @@ def goals(measured):
 def table(measured, chains):
     """Lines of a Markdown table of the rows with so many chains."""
     return markdown_table(
-        ["", OURS, *(f"BlackJAX, {name}" for name in blackjax_side.ARRANGEMENTS), "ratio"],
+        [
+            "",
+            OURS,
+            *(f"BlackJAX, {name}" for name in blackjax_side.ARRANGEMENTS),
+            "ratio",
+            "ratio of processor times",
+        ],
         [
             [
                 case.name,
-                *(spread(row[name], 0) for name in (OURS, *blackjax_side.ARRANGEMENTS)),
+                *(spread(row[name][WALL], 0) for name in (OURS, *blackjax_side.ARRANGEMENTS)),
                 spread(advantage(row), 1),
+                spread(advantage(row, PROCESSOR), 1),
             ]
             for case, row in measured
             if case.chains == chains
@@ -179,7 +192,8 @@ def report(machine, measured):
         "one. **The ratio is to the faster of the two.** Gradients are written by hand on both "
         "sides: `jax.grad` was never faster.",
         f"- On {CHAINS} chains: BlackJAX under `vmap`, ours with chains={CHAINS} on {WORKERS} "
-        "threads. JAX may use all processors everywhere.",
+        "threads. JAX may use all processors everywhere. The last column compares processor "
+        "times, all threads added up: other jobs change them least.",
         "- BlackJAX's `csgld` takes its gradient where the move starts and its energy where it "
         "ends; ours takes both where it ends, walls and clipping included, as `ContourScheme()` "
         "does by default. `sgld` there needs no energy; ours records it.",
@@ -198,21 +212,23 @@ def report(machine, measured):
         "Each number is the time of a step of all chains, divided by their number.",
         "",
         *table(measured, CHAINS),
-        "## Where the lead is small",
+        "## What limits us",
         "",
-        "- *Two Gaussians* grow by arithmetic alone: at d = 1000 our step is its thousand normals. "
-        "On one chain JAX's counter-based normals cost several times as much.",
-        "- *Cosine wells* take a sine and a cosine for every coordinate: libm computes them one "
-        "by one in double precision, XLA eight at a time in single precision.",
-        "- SGLD in two dimensions on many chains is the best case of `vmap`: nothing but normals "
-        "and a hyperbolic tangent, across chains.",
+        "- *Two Gaussians* grow by arithmetic alone: at d = 1000 three quarters of our step are "
+        "its thousand normals (SCALE.md). On one chain JAX's counter-based normals cost several "
+        "times as much; across many chains XLA computes them side by side.",
+        "- *Cosine wells* take a sine and a cosine for every coordinate, more than all normals: "
+        "libm computes them one by one in double precision, XLA several at a time in single "
+        "precision.",
+        "- Two dimensions without noise on many chains are the best case of `vmap`: a few normals "
+        "and one hyperbolic tangent a step, in single precision, side by side across chains.",
         "",
     ]
 
 
 def main():
     """Measure everything and write both files."""
-    where = {**machine(), **blackjax_side.versions()}
+    where = {**blackjax_side.versions(), **machine()}
     measured = [(case, measure(case)) for case in cases()]
     raw = {
         "machine": where,
@@ -221,7 +237,10 @@ def main():
             {
                 "what": case.name,
                 "chains": case.chains,
-                **{side: summary(values) for side, values in row.items()},
+                **{
+                    side: {"wall": summary(times[WALL]), "processor": summary(times[PROCESSOR])}
+                    for side, times in row.items()
+                },
             }
             for case, row in measured
         ],

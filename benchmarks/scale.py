@@ -43,7 +43,7 @@ DIM, SHORT, LONG = 1000, 5_000, 25_000
 
 
 def measure_workers():
-    """Seconds for many chains of contour SGLD on E2, on one thread and on two."""
+    """Seconds on one thread and on two: many chains of contour SGLD on E2, and normals alone."""
     settings = {
         **E2_PUBLISHED,
         "scheme": cc.ContourScheme(),
@@ -51,10 +51,13 @@ def measure_workers():
         "chains": CHAINS,
         "seed": SEED,
     }
-    tasks = {
-        workers: lambda workers=workers: seconds(cc.contour_sgld, **settings, workers=workers)
-        for workers in (1, 2)
-    }
+    normals, path = compile_floor(Operations(5, 0, 0, 0, 0)), np.empty((CHAIN_STEPS, 0))
+    normals(np.random.default_rng(SEED), path[:10])  # compiles
+    draws = [lambda n=n: normals(np.random.default_rng(n), path) for n in range(CHAINS)]
+    tasks = {}
+    for workers in (1, 2):
+        tasks["chains", workers] = lambda w=workers: seconds(cc.contour_sgld, **settings, workers=w)
+        tasks["normals", workers] = lambda w=workers: seconds(cc.parallel.in_threads, draws, w)
     return interleave(tasks, ROUNDS, "workers")
 
 
@@ -94,7 +97,7 @@ def goals(workers, memory):
     return [
         Goal(
             f"{CHAINS} chains, throughput of 2 workers / 1 worker",
-            ratios(workers[1], workers[2]),
+            ratios(workers["chains", 1], workers["chains", 2]),
             1.8,
             at_least=True,
         ),
@@ -116,7 +119,9 @@ def report(machine, workers, memory, dimensions):
         "",
         *goals_table(goals(workers, memory)),
         f"- The chains run contour SGLD on E2 for {CHAIN_STEPS:,} steps each. The target is for a "
-        "machine with two free processors; other jobs lower the ratio.",
+        "machine with two free processors; other jobs lower the ratio: threads that only draw "
+        "normals, with nothing to share, gained "
+        f"{spread(ratios(workers['normals', 1], workers['normals', 2]))} in the same rounds.",
         "- Memory is the largest resident set of a fresh process, interpreter and libraries "
         "included.",
         "",
@@ -143,7 +148,9 @@ def main():
     raw = {
         "machine": where,
         "targets": goals_json(goals(workers, memory)),
-        "seconds": {f"{count} workers": summary(times) for count, times in workers.items()},
+        "seconds": {
+            f"{what}, {count} workers": summary(times) for (what, count), times in workers.items()
+        },
         "nanoseconds": {name: summary(times) for name, times in dimensions.items()},
     }
     publish("SCALE", raw, report(where, workers, memory, dimensions))

@@ -108,7 +108,7 @@ def described(machine):
 def summary(values):
     """Median and quartiles."""
     low, middle, high = np.percentile(values, [25, 50, 75]).tolist()
-    return {"median": middle, "quartiles": [low, high], "values": list(values)}
+    return {"median": middle, "quartiles": [low, high], "values": [float(v) for v in values]}
 
 
 def spread(values, digits=2):
