@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q install --compile
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help reproduce test lab bench notebooks lint lock clean
+.PHONY: help reproduce test lab bench map notebooks lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,10 @@ bench: .venv/ready-dev ## measure the samplers against their floor, at scale and
 	@$(BIN)/python -m benchmarks.speed
 	@$(BIN)/python -m benchmarks.scale
 	@$(BIN)/python -m benchmarks.peers
+
+map: .venv/ready-dev ## tune every method with the same effort and see who wins where (half an hour)
+	@$(BIN)/python -m benchmarks.map
+	@$(BIN)/python -m benchmarks.interacting
 
 notebooks: .venv/ready ## run every notebook and store its outputs
 	@$(BIN)/python -m csgld_core.reproduce --write

@@ -11,7 +11,7 @@ try:
     from blackjax.sgmcmc.csgld import ContourSGLDState
 except ImportError as error:
     raise ImportError(
-        'this benchmark needs JAX and BlackJAX: pip install "csgld_core[peers]"'
+        'this benchmark needs JAX and BlackJAX: pip install -e ".[peers]"'
     ) from error
 
 from .problems import SEPARATION

@@ -20,7 +20,7 @@ DRAWS_PER_CELL = 20  # with so many draws or more: its entropy is then off by 1 
 ARVIZ_VALUES = 300_000
 ARVIZ_SERIES = 50  # coordinates, and chains, at most
 
-INSTALL = 'pip install "csgld_core[diagnostics]"'
+INSTALL = 'pip install -e ".[diagnostics]"'
 
 
 # --- numbers --------------------------------------------------------------------------------------

@@ -150,7 +150,7 @@ def _check_client(client, workers):
     try:
         from distributed import Client
     except ImportError as error:
-        raise ImportError('client needs Dask: pip install "csgld_core[cluster]"') from error
+        raise ImportError('client needs Dask: pip install -e ".[cluster]"') from error
     if not isinstance(client, Client) or client.asynchronous or client.status != "running":
         raise ValueError(
             f"client must be None or a connected dask.distributed.Client, got {client!r}"
