@@ -119,10 +119,11 @@ def measure(case):
     return {name: tuple(np.array(times).T) for name, times in rounds.items()}
 
 
-def advantage(row, clock=WALL):
-    """How many times faster we are than BlackJAX's faster arrangement, round by round."""
-    faster = min(blackjax_side.ARRANGEMENTS, key=lambda name: np.median(row[name][clock]))
-    return ratios(row[faster][clock], row[OURS][clock])
+def advantage(row, arrangement=None, clock=WALL):
+    """How many times faster we are than an arrangement, or than the faster one, round by round."""
+    if arrangement is None:
+        arrangement = min(blackjax_side.ARRANGEMENTS, key=lambda n: np.median(row[n][clock]))
+    return ratios(row[arrangement][clock], row[OURS][clock])
 
 
 def goals(measured):
@@ -134,11 +135,8 @@ def goals(measured):
         chains = f", {case.chains} chains" if case.chains > 1 else ""
         if case.problem.name == "nine_modes":
             bound = promised.get((case.bins, case.chains), bound)
-        if bound > 1:
-            usual = ratios(row["one scan"][WALL], row[OURS][WALL])
-            rows.append(Goal(f"{case.name}: one scan / {OURS}", usual, bound, at_least=True))
-        what = f"{case.name}{chains}: fastest arrangement / {OURS}"
-        rows.append(Goal(what, advantage(row), bound, at_least=True))
+        ahead = advantage(row, "one scan")
+        rows.append(Goal(f"{case.name}{chains}", ahead, bound, at_least=True))
     return rows
 
 
@@ -149,15 +147,17 @@ def table(measured, chains):
             "",
             OURS,
             *(f"BlackJAX, {name}" for name in blackjax_side.ARRANGEMENTS),
-            "ratio",
-            "ratio of processor times",
+            "one scan / ours",
+            "fastest / ours",
+            "fastest / ours, processor times",
         ],
         [
             [
                 case.name,
                 *(spread(row[name][WALL], 0) for name in (OURS, *blackjax_side.ARRANGEMENTS)),
+                spread(advantage(row, "one scan"), 1),
                 spread(advantage(row), 1),
-                spread(advantage(row, PROCESSOR), 1),
+                spread(advantage(row, clock=PROCESSOR), 1),
             ]
             for case, row in measured
             if case.chains == chains
@@ -176,6 +176,10 @@ def report(machine, measured):
         "",
         "## Targets",
         "",
+        f"Time of BlackJAX as it is usually written, one `lax.scan`, over that of {OURS}; on "
+        f"{CHAINS} chains under `vmap`. The tables below also have the fastest arrangement that "
+        "we found.",
+        "",
         *goals_table(goals(measured)),
         "## What is compared",
         "",
@@ -187,9 +191,8 @@ def report(machine, measured):
         "- *One scan* is BlackJAX as it is usually written: one `lax.scan` over all steps, with "
         "the noise drawn in each step, thinned afterwards. *Scan of scans* is the fastest "
         "arrangement we found: keys and noise drawn at once beforehand, and a short scan for each "
-        "kept draw. If its data fit into about a kilobyte (two dimensions and 100 cells do), XLA "
-        "compiles that short scan to one function instead of interpreting its operations one by "
-        "one. **The ratio is to the faster of the two.** Gradients are written by hand on both "
+        "kept draw. With two dimensions and 100 cells that is many times faster, it seems because XLA "
+        "then compiles the short scan to one function. Gradients are written by hand on both "
         "sides: `jax.grad` was never faster.",
         f"- On {CHAINS} chains: BlackJAX under `vmap`, ours with chains={CHAINS} on {WORKERS} "
         "threads. JAX may use all processors everywhere. The last column compares processor "
