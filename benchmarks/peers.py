@@ -191,8 +191,8 @@ def report(machine, measured):
         "- *One scan* is BlackJAX as it is usually written: one `lax.scan` over all steps, with "
         "the noise drawn in each step, thinned afterwards. *Scan of scans* is the fastest "
         "arrangement we found: keys and noise drawn at once beforehand, and a short scan for each "
-        "kept draw. With two dimensions and 100 cells that is many times faster, it seems because XLA "
-        "then compiles the short scan to one function. Gradients are written by hand on both "
+        "kept draw. With two dimensions and 100 cells that is many times faster, it seems because "
+        "XLA then compiles the short scan to one function. Gradients are written by hand on both "
         "sides: `jax.grad` was never faster.",
         f"- On {CHAINS} chains: BlackJAX under `vmap`, ours with chains={CHAINS} on {WORKERS} "
         "threads. JAX may use all processors everywhere. The last column compares processor "
