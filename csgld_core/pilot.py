@@ -1,12 +1,13 @@
 """A short pilot that finds an energy partition and a step size for contours.
 
-1. *Descend* (L-BFGS) from several starting points: the lowest energies, and distinct wells.
+1. *Descend* (L-BFGS) from several starting points, without a box some of them farther out: the
+   lowest energies, and distinct wells. Wells that are too shallow to hold any mass are left alone.
 2. *Curvature*: the largest one, lambda, by power iteration on differences of gradients over thermal
    distances, at the wells and later at draws.
 3. *Barriers*: wells are joined, cheapest first, by paths that relax towards the bottom of the pass
    (string method, E, Ren & Vanden-Eijnden 2007); the highest point on these paths is the barrier.
-4. *Try*: a few short contour runs from the wells; the partition is extended while energies fall
-   outside it, and the step size lowered while stiffer places turn up.
+4. *Try*: a few short contour runs from wells and starting points; the partition is extended while
+   energies fall outside it, and the step size lowered while stiffer places turn up.
 
 The partition reaches from one cell below the lowest energy seen to MARGIN * tau above the higher of
 barrier and of what the short runs met at rest, in cells of CELL * tau. The step size is
@@ -30,6 +31,7 @@ from scipy.optimize import minimize
 from .partition import EnergyPartition
 
 WALKERS = 16  # starting points
+REACH = (1.0, 1.0, 3.0, 10.0)  # times the target's own starting points, in turn
 DESCENT = 60  # most gradients of a descent
 PROBES = 5  # power iterations at a point
 IMAGES = 16  # points of a path
@@ -37,6 +39,7 @@ RELAXATIONS = 12
 TRIALS = 8  # short runs at most
 TRIAL_CHAINS = 8
 TRIAL_STEPS = 500  # of each chain
+DEPTH = 30.0  # tau; wells less deep by this hold exp(-30) of the mass
 MARGIN = 2.0
 CELL = 0.5
 MOST_CELLS = 2000
@@ -150,6 +153,8 @@ def fly(target, temperature, dynamics, starts, generator, attempt):
     """
     probe = _Probe(target, generator)
     points = np.array([target.start(generator) for _ in range(WALKERS)])
+    if target.box is None:
+        points *= np.resize(REACH, WALKERS)[:, None]
     if starts is not None:
         points = np.concatenate([starts[: WALKERS // 2], points])[:WALKERS]
     energies, gradients = probe(points)
@@ -167,8 +172,9 @@ def fly(target, temperature, dynamics, starts, generator, attempt):
     if curvature == 0.0 or target.box is not None:  # flat: cross it in some steps
         extent = np.ptp(points if target.box is None else target.box, axis=0).max()
         curvature = max(curvature, temperature / extent**2)
-    wells = _distinct(bottoms, math.sqrt(temperature / curvature))
     lowest = bottoms[0][1]
+    deep = [position for position, energy in bottoms if energy < lowest + DEPTH * temperature]
+    wells = _distinct(deep, math.sqrt(temperature / curvature))
     barrier = _barrier(probe, np.array(wells), curvature)
     noise = _gradient_variance(probe, wells[0]) if not target.exact else 0.0
     high, scale = barrier + MARGIN * temperature, 1.0
@@ -186,14 +192,16 @@ def fly(target, temperature, dynamics, starts, generator, attempt):
 
     for trial in range(TRIALS):
         found = chosen()
-        chains = [wells[n % len(wells)] for n in range(TRIAL_CHAINS)]
+        # From the bottoms, and from where runs start: a broad phase may have no bottom of its own.
+        half = TRIAL_CHAINS // 2
+        chains = [*np.resize(wells, (half, target.dim)), *np.resize(points, (half, target.dim))]
         run = attempt(found, probe.inside(np.array(chains)), trial)
         if run is None:
             scale *= 0.5
             continue
         probe.gradients += run.gradient_evaluations
-        seen = run.energies
-        lowest = min(lowest, seen.min())
+        lowest = min(lowest, run.energies.min())
+        seen = run.energies[:, TRIAL_STEPS // 2 :]  # the way down from a start does not count
         if np.mean(seen > found.partition.high) > CLAMPED:
             high = np.quantile(seen, 1.0 - 0.1 * CLAMPED) + MARGIN * temperature
         sites = run.positions.reshape(-1, target.dim)
@@ -256,9 +264,9 @@ def _gradient_variance(probe, position, repeats=32):
 
 
 def _distinct(bottoms, distance):
-    """Positions of those bottoms that are farther than `distance` from all lower ones."""
+    """Those of the bottoms, lowest first, that are farther than `distance` from all lower ones."""
     wells = []
-    for position, _ in bottoms:
+    for position in bottoms:
         if all(np.linalg.norm(position - well) > distance for well in wells):
             wells.append(position)
     return wells
