@@ -43,6 +43,7 @@ MOST_CELLS = 2000
 STEP = {True: 0.5, False: 0.35}  # for smooth slopes, and for those that jump at cell borders
 EULER = 0.05
 HEAT = 0.05
+CROSSING = 4.0  # steps of 1 / sqrt(lambda) across a box, at least
 CLAMPED = 0.002  # of the draws of a trial may lie above the partition
 STEEPER = 1.5  # a curvature that much larger asks for a smaller step
 
@@ -135,9 +136,9 @@ def fly(target, temperature, dynamics, starts, generator, attempt):
     starts : array (n, dim) or None
         Points to begin from besides those of the target's own rule.
     generator : numpy.random.Generator
-    attempt : callable (pilot, starts, seed) -> Run or None
-        A short contour run from `starts` (chains, dim) with what the Pilot has chosen so far; None
-        if it diverged.
+    attempt : callable (pilot, starts, seed) -> Run or DivergenceError
+        A short contour run from `starts` (chains, dim) with what the Pilot has chosen so far, or
+        why it failed.
 
     Returns
     -------
@@ -146,7 +147,7 @@ def fly(target, temperature, dynamics, starts, generator, attempt):
     Raises
     ------
     ValueError
-        If no starting point has a finite energy and gradient.
+        If no starting point has a finite energy and gradient, or energies fall for ever.
     """
     probe = _Probe(target, generator)
     points = np.array([target.start(generator) for _ in range(WALKERS)])
@@ -163,10 +164,16 @@ def fly(target, temperature, dynamics, starts, generator, attempt):
         warnings.simplefilter("ignore", RuntimeWarning)  # a descent may overshoot
         bottoms = [probe.descend(point) for point in points]
     bottoms = sorted((b for b in bottoms if math.isfinite(b[1])), key=lambda b: b[1])
+    if not bottoms or bottoms[0][1] + CELL * temperature == bottoms[0][1]:
+        raise ValueError(
+            f"target {target.name!r} must have a lowest energy, in units of which the temperature "
+            f"{temperature:g} is seen; descents led to {bottoms[0][1] if bottoms else -math.inf:g}"
+        )
     curvature = max(probe.curvature(position, temperature) for position, _ in bottoms)
-    if curvature == 0.0 or target.box is not None:  # flat: cross it in some steps
-        extent = np.ptp(points if target.box is None else target.box, axis=0).max()
-        curvature = max(curvature, temperature / extent**2)
+    if target.box is not None:  # far too narrow for one move to cross it
+        curvature = max(curvature, temperature * (CROSSING / np.ptp(target.box, axis=0).min()) ** 2)
+    elif curvature == 0.0:  # flat: cross it in some steps
+        curvature = temperature / np.ptp(points, axis=0).max() ** 2
     wells = _distinct(bottoms, math.sqrt(temperature / curvature))
     lowest = bottoms[0][1]
     barrier = _barrier(probe, np.array(wells), curvature)
@@ -188,10 +195,10 @@ def fly(target, temperature, dynamics, starts, generator, attempt):
         found = chosen()
         chains = [wells[n % len(wells)] for n in range(TRIAL_CHAINS)]
         run = attempt(found, probe.inside(np.array(chains)), trial)
-        if run is None:
+        probe.gradients += run.gradient_evaluations
+        if isinstance(run, Exception):
             scale *= 0.5
             continue
-        probe.gradients += run.gradient_evaluations
         seen = run.energies
         lowest = min(lowest, seen.min())
         if np.mean(seen > found.partition.high) > CLAMPED:
