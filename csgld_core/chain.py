@@ -29,13 +29,17 @@ class DivergenceError(RuntimeError):
         Where that move led.
     multiplier : float
         Gradient multiplier of that move.
+    gradient_evaluations : int
+        Of all chains together until then.
     """
 
     def __reduce__(self):  # the message alone would not make it whole again
-        return type(self), (self.step, self.position, self.multiplier)
+        found = self.step, self.position, self.multiplier, self.gradient_evaluations
+        return type(self), found
 
-    def __init__(self, step, position, multiplier):
+    def __init__(self, step, position, multiplier, gradient_evaluations=0):
         self.step, self.position, self.multiplier = step, position, multiplier
+        self.gradient_evaluations = gradient_evaluations
         shown = np.array2string(position, precision=4, separator=", ", threshold=6)
         super().__init__(
             f"the chain diverged at step {step}: it came to {shown} with gradient multiplier "
@@ -89,6 +93,7 @@ class Chain:
         self.scratch = tuple(np.full(dim, np.nan) for _ in range(4))
         self.counters = np.zeros(loop.COUNTERS, dtype=np.int64)
         self.counters[loop.STEP] = -1
+        self.failed = 0  # 1 + the number of the walker that diverged
         self.counters[loop.NEXT_DRAW] = common.burn_in + common.thin
         self.counters[loop.NEXT_BUILD] = contour.rebuild_every
 
@@ -101,6 +106,11 @@ class Chain:
     def done(self):
         """Steps so far."""
         return max(0, int(self.counters[loop.STEP]))
+
+    @property
+    def gradients(self):
+        """Gradients taken by all moves so far, the one that failed too, and at the start."""
+        return int(self.counters[loop.STEP] + 1) * self.walkers.energy.size + self.failed
 
     def drawn(self, name):
         """The draws made so far of one kind (kept, draws, ...), or their steps (draws,)."""
@@ -130,7 +140,7 @@ class Chain:
 
     def advance(self, stop):
         """Move on to step `stop`; raise DivergenceError if the chain runs away."""
-        failed = loop.advance(
+        self.failed = loop.advance(
             *self.fixed,
             self.walkers,
             self.plan,
@@ -140,8 +150,8 @@ class Chain:
             self.scratch,
             stop,
         )
-        if failed:
-            w = failed - 1
+        if self.failed:
+            w = self.failed - 1
             if self.counters[loop.STEP] < 0:
                 raise ValueError(
                     "start must have a finite energy and gradient, got "
@@ -212,13 +222,17 @@ def in_chunks(chains, steps, *, workers=None, progress=False, checkpoint=None, f
 
 def run_chains(chains, steps, common):
     """Advance all chains to `steps`; True if the user interrupted them before the end."""
-    interrupted = in_chunks(
-        chains,
-        steps,
-        workers=common.workers,
-        progress=common.progress,
-        checkpoint=common.checkpoint,
-    )
+    try:
+        interrupted = in_chunks(
+            chains,
+            steps,
+            workers=common.workers,
+            progress=common.progress,
+            checkpoint=common.checkpoint,
+        )
+    except DivergenceError as error:
+        error.gradient_evaluations = sum(chain.gradients for chain in chains)
+        raise
     if interrupted and not any(chain.counters[loop.DRAWN] for chain in chains):
         raise KeyboardInterrupt
     return interrupted and any(chain.counters[loop.STEP] < steps for chain in chains)

@@ -121,8 +121,8 @@ def _fly(run, target, common, settings, automatic, starts, spent):
                     {**settings, **known},
                     shared=False,
                 )
-            except DivergenceError:
-                return None
+            except DivergenceError as error:
+                return error
 
     smooth = settings["scheme"].slope == "smooth"
     dynamics = pilot.Dynamics(common.integrator, common.friction, smooth)

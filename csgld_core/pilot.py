@@ -31,7 +31,7 @@ from scipy.optimize import minimize
 from .partition import EnergyPartition
 
 WALKERS = 16  # starting points
-REACH = (1.0, 1.0, 3.0, 10.0)  # times the target's own starting points, in turn
+REACH = (3.0, 10.0)  # half of them so many times farther out, in turn
 DESCENT = 60  # most gradients of a descent
 PROBES = 5  # power iterations at a point
 IMAGES = 16  # points of a path
@@ -46,6 +46,7 @@ MOST_CELLS = 2000
 STEP = {True: 0.5, False: 0.35}  # for smooth slopes, and for those that jump at cell borders
 EULER = 0.05
 HEAT = 0.05
+CROSSING = 4.0  # steps of 1 / sqrt(lambda) across a box, at least
 CLAMPED = 0.002  # of the draws of a trial may lie above the partition
 STEEPER = 1.5  # a curvature that much larger asks for a smaller step
 
@@ -138,9 +139,9 @@ def fly(target, temperature, dynamics, starts, generator, attempt):
     starts : array (n, dim) or None
         Points to begin from besides those of the target's own rule.
     generator : numpy.random.Generator
-    attempt : callable (pilot, starts, seed) -> Run or None
-        A short contour run from `starts` (chains, dim) with what the Pilot has chosen so far; None
-        if it diverged.
+    attempt : callable (pilot, starts, seed) -> Run or DivergenceError
+        A short contour run from `starts` (chains, dim) with what the Pilot has chosen so far, or
+        why it failed.
 
     Returns
     -------
@@ -149,29 +150,16 @@ def fly(target, temperature, dynamics, starts, generator, attempt):
     Raises
     ------
     ValueError
-        If no starting point has a finite energy and gradient.
+        If no starting point has a finite energy and gradient, or energies fall for ever.
     """
     probe = _Probe(target, generator)
-    points = np.array([target.start(generator) for _ in range(WALKERS)])
-    if target.box is None:
-        points *= np.resize(REACH, WALKERS)[:, None]
-    if starts is not None:
-        points = np.concatenate([starts[: WALKERS // 2], points])[:WALKERS]
-    energies, gradients = probe(points)
-    points = points[np.isfinite(energies) & np.isfinite(gradients).all(axis=1)]
-    if not len(points):
-        raise ValueError(
-            f"target {target.name!r} must have a finite energy and gradient where chains start; "
-            f"none of {WALKERS} starting points has"
-        )
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a descent may overshoot
-        bottoms = [probe.descend(point) for point in points]
-    bottoms = sorted((b for b in bottoms if math.isfinite(b[1])), key=lambda b: b[1])
+    points = _starting_points(probe, starts)
+    bottoms = _bottoms(probe, points, temperature)
     curvature = max(probe.curvature(position, temperature) for position, _ in bottoms)
-    if curvature == 0.0 or target.box is not None:  # flat: cross it in some steps
-        extent = np.ptp(points if target.box is None else target.box, axis=0).max()
-        curvature = max(curvature, temperature / extent**2)
+    if target.box is not None:  # far too narrow for one move to cross it
+        curvature = max(curvature, temperature * (CROSSING / np.ptp(target.box, axis=0).min()) ** 2)
+    elif curvature == 0.0:  # flat: cross it in some steps
+        curvature = temperature / np.ptp(points, axis=0).max() ** 2
     lowest = bottoms[0][1]
     deep = [position for position, energy in bottoms if energy < lowest + DEPTH * temperature]
     wells = _distinct(deep, math.sqrt(temperature / curvature))
@@ -190,16 +178,16 @@ def fly(target, temperature, dynamics, starts, generator, attempt):
             curvature=float(curvature),
         )
 
+    # From the bottoms, and from where runs start: a broad phase may have no bottom of its own.
+    half = (TRIAL_CHAINS // 2, target.dim)
+    chains = probe.inside(np.concatenate([np.resize(wells, half), np.resize(points, half)]))
     for trial in range(TRIALS):
         found = chosen()
-        # From the bottoms, and from where runs start: a broad phase may have no bottom of its own.
-        half = TRIAL_CHAINS // 2
-        chains = [*np.resize(wells, (half, target.dim)), *np.resize(points, (half, target.dim))]
-        run = attempt(found, probe.inside(np.array(chains)), trial)
-        if run is None:
+        run = attempt(found, chains, trial)
+        probe.gradients += run.gradient_evaluations
+        if isinstance(run, Exception):
             scale *= 0.5
             continue
-        probe.gradients += run.gradient_evaluations
         lowest = min(lowest, run.energies.min())
         seen = run.energies[:, TRIAL_STEPS // 2 :]  # the way down from a start does not count
         if np.mean(seen > found.partition.high) > CLAMPED:
@@ -214,6 +202,41 @@ def fly(target, temperature, dynamics, starts, generator, attempt):
         if chosen().step_size == found.step_size and chosen().partition == found.partition:
             break
     return chosen()
+
+
+def _starting_points(probe, starts):
+    """The user's points, then those of the target's own rule, as far as energies are finite."""
+    target = probe.target
+    points = np.array([target.start(probe.generator) for _ in range(WALKERS // 2)])
+    if starts is not None:
+        points = np.concatenate([starts[: WALKERS // 2], points])
+    energies, gradients = probe(points)
+    points = points[np.isfinite(energies) & np.isfinite(gradients).all(axis=1)]
+    if not len(points):
+        raise ValueError(
+            f"target {target.name!r} must have a finite energy and gradient where chains start; "
+            f"none of {WALKERS // 2} starting points has"
+        )
+    return points
+
+
+def _bottoms(probe, points, temperature):
+    """Where descents end: (position, energy), the lowest first."""
+    target, generator = probe.target, probe.generator
+    others = np.array([target.start(generator) for _ in range(WALKERS // 2)])
+    if target.box is None:
+        others *= np.resize(REACH, len(others))[:, None]
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a descent may overshoot
+        bottoms = [probe.descend(point) for point in (*points, *others)]
+    bottoms = [bottom for bottom in bottoms if math.isfinite(bottom[1])]
+    lowest = min((energy for _, energy in bottoms), default=-math.inf)
+    if lowest + CELL * temperature == lowest:
+        raise ValueError(
+            f"target {target.name!r} must have a lowest energy, in units of which the temperature "
+            f"{temperature:g} is seen; descents led to {lowest:g}"
+        )
+    return sorted(bottoms, key=lambda bottom: bottom[1])
 
 
 def look_back(target, run, curvature):

@@ -121,7 +121,7 @@ def run_sampler(
         results["history_steps"] = chains[0].draws.snapshot_steps[:shots]
     return Run(
         settings=provenance.recorded(settings),
-        gradient_evaluations=int((counters[:, loop.STEP] + 1).sum()) * len(temperatures),
+        gradient_evaluations=sum(chain.gradients for chain in chains),
         steps=chains[0].drawn("steps")[:n].copy(),
         clamped=int(counters[:, loop.CLAMPED].sum()),
         rejected=int(counters[:, loop.REJECTED].sum()),
