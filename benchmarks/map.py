@@ -10,8 +10,9 @@ writes MAP.md and map.json. The protocol, the same for every problem and every m
    partition from one pilot run.
 2. *Tuning*: each configuration runs on the tuning seeds. The smallest mean score wins, where
    score = mode-mass error + |relative error of the spread within modes|: noise that heats the modes
-   must not pay.
-3. *Comparison*: the winners run once on fresh seeds, used for nothing else.
+   must not pay. Then 6 neighbours of the winner run too: its step size and its other parameters
+   a little larger and smaller, so that a winner at the edge of the grid can move on.
+3. *Comparison*: the best of all 18 runs once on fresh seeds, used for nothing else.
 
 All runs of a problem have the same number of gradients and start by the same rule. Nothing is
 chosen after the fresh seeds were seen.
@@ -34,7 +35,7 @@ from .timing import markdown_table, write
 
 HERE = Path(__file__).parent
 TUNING_SEEDS, FRESH_SEEDS = range(300, 306), range(400, 420)
-CONFIGURATIONS = 12
+CONFIGURATIONS, NEIGHBOURS = 12, 6
 DRAWS = 20_000
 MALA, BAOAB = "mala", "baoab"
 
@@ -130,7 +131,7 @@ def contour_grid(problem):
         "partition": [partition_of(problem)],
     }
     if problem.target.exact:
-        return baoab(problem, [0.5, 0.9], friction=[0.1, 0.6], **more) + mala(
+        return baoab(problem, [0.2, 0.6], friction=[0.1, 0.6], **more) + mala(
             problem, [0.3, 1.0], **more
         )
     return baoab(problem, [0.2, 0.5, 0.9], friction=[0.1, 0.6], **more)
@@ -138,8 +139,34 @@ def contour_grid(problem):
 
 def partition_of(problem):
     """The energy partition that a pilot finds, with the first of the tuning seeds."""
-    run = cc.contour_sgld(problem.target, 100, integrator=BAOAB, seed=TUNING_SEEDS[0])
+    integrator = MALA if problem.target.exact else BAOAB
+    run = cc.contour_sgld(problem.target, 100, integrator=integrator, seed=TUNING_SEEDS[0])
     return run.partition
+
+
+LARGER = {  # a parameter one notch up, and down
+    "step_size": lambda value: (1.6 * value, value / 1.6),
+    "peak_step_size": lambda value: (1.6 * value, value / 1.6),
+    "friction": lambda value: (2.0 * value, value / 2.0),
+    "high_temperature": lambda value: (1.4 * value, 1.0 + (value - 1.0) / 1.4),
+    "zeta": lambda value: (min(1.0, value + 0.1), value - 0.1),
+    "cycles": lambda value: (2 * value, value // 2),
+}
+
+
+def neighbours(configuration):
+    """NEIGHBOURS configurations around one: one parameter changed, then two."""
+    keys = [key for key in LARGER if key in configuration]
+    notches = {key: LARGER[key](configuration[key]) for key in keys}
+    found = [{**configuration, key: value} for key in keys for value in notches[key]]
+    for one, other in itertools.combinations(keys, 2):
+        for pair in itertools.product(notches[one], notches[other]):
+            found.append({**configuration, one: pair[0], other: pair[1]})
+    # MALA without other parameters: a second notch.
+    for key in keys:
+        for value in notches[key]:
+            found += [{**configuration, key: further} for further in LARGER[key](value)]
+    return found[:NEIGHBOURS]
 
 
 METHODS = {
@@ -212,8 +239,15 @@ def measured(sampler, problem, configurations, seeds):
 
 def tuned(sampler, problem, configurations):
     """The best configuration on the tuning seeds, and all scores."""
-    scores = [score(table) for table in measured(sampler, problem, configurations, TUNING_SEEDS)]
-    return configurations[int(np.argmin(scores))], scores
+
+    def scores_of(candidates):
+        return [score(t) for t in measured(sampler, problem, candidates, TUNING_SEEDS)]
+
+    scores = scores_of(configurations)
+    nearby = neighbours(configurations[int(np.argmin(scores))])
+    assert (len(configurations), len(nearby)) == (CONFIGURATIONS, NEIGHBOURS)  # the same effort
+    scores += scores_of(nearby)
+    return [*configurations, *nearby][int(np.argmin(scores))], scores
 
 
 def mean_and_error(values):
@@ -226,9 +260,7 @@ def compare(name, problem):
     """What every method reaches on a problem: rows ready for JSON."""
     rows = []
     for method, (sampler, configurations) in METHODS.items():
-        candidates = configurations(problem)
-        assert len(candidates) == CONFIGURATIONS  # the same effort for all
-        best, scores = tuned(sampler, problem, candidates)
+        best, scores = tuned(sampler, problem, configurations(problem))
         (table,) = measured(sampler, problem, [best], FRESH_SEEDS)
         row = {"problem": name, "gradients": problem.gradients, "method": method}
         row["configuration"] = {
@@ -283,7 +315,7 @@ def report(results):
         "# Where each method wins",
         "",
         "Written by `make map`; the numbers of every seed are in map.json. Each method was tuned "
-        f"on each problem with the same effort, {CONFIGURATIONS} configurations on "
+        f"on each problem with the same effort, {CONFIGURATIONS} + {NEIGHBOURS} configurations on "
         f"{len(TUNING_SEEDS)} seeds, and ran once on {seeds}, with equal numbers of gradients: "
         "400 000, on E7 1 000 000. The protocol stands at the top of [map.py](map.py). ± is one "
         "standard error.",

@@ -19,6 +19,9 @@ barrier and of what the short runs met at rest, in cells of CELL * tau. The step
 
 and never so large that the noise of the gradient, of variance s^2, would heat by more than HEAT:
 eps s^2 / (2 tau) <= HEAT, with eps = h^2 / (gamma h) for "baoab".
+
+Where log Psi bends within a cell or two, as between two phases in ten dimensions or more, the force
+changes faster than lambda tells: take "mala" there, or see what half the step size changes.
 """
 
 import math
