@@ -98,12 +98,18 @@ def mala(problem, sizes, key="step_size", **more):
     return grid(integrator=[MALA], **{key: steps_of(problem, MALA, sizes)}, **more)
 
 
+def frictions_of(problem):
+    """Frictions for noisy energies, in units of 1 / h0: the noise heats by h s^2 / (2 gamma)."""
+    return [0.1, 0.6] if problem.target.noise < 1 else [0.6, 2.4]
+
+
 def sgld_grid(problem):
     if problem.target.exact:
         return baoab(problem, [0.4, 0.8, 1.2], friction=[0.1, 0.2, 0.6]) + mala(
             problem, [0.2, 0.5, 1.0]
         )
-    return baoab(problem, [0.2, 0.5, 0.8, 1.2], friction=[0.1, 0.2, 0.6])
+    low, high = frictions_of(problem)
+    return baoab(problem, [0.2, 0.5, 0.8, 1.2], friction=[low, math.sqrt(low * high), high])
 
 
 def cyclical_grid(problem):
@@ -112,7 +118,7 @@ def cyclical_grid(problem):
         return baoab(problem, [0.6, 1.2], friction=[0.1, 0.6], **more) + mala(
             problem, [0.5, 2.0], **more
         )
-    return baoab(problem, [0.3, 0.7, 1.2], friction=[0.1, 0.6], **more)
+    return baoab(problem, [0.3, 0.7, 1.2], friction=frictions_of(problem), **more)
 
 
 def exchange_grid(problem):
@@ -121,7 +127,8 @@ def exchange_grid(problem):
         return baoab(problem, [0.5, 0.9], friction=[0.1, 0.6], **more) + mala(
             problem, [0.2, 0.7], **more
         )
-    return baoab(problem, [0.2, 0.5, 0.9], friction=[0.1, 0.6], high_temperature=[3.0, 8.0])
+    more = {"high_temperature": [3.0, 8.0]}
+    return baoab(problem, [0.2, 0.5, 0.9], friction=frictions_of(problem), **more)
 
 
 def contour_grid(problem):
@@ -134,7 +141,7 @@ def contour_grid(problem):
         return baoab(problem, [0.2, 0.6], friction=[0.1, 0.6], **more) + mala(
             problem, [0.3, 1.0], **more
         )
-    return baoab(problem, [0.2, 0.5, 0.9], friction=[0.1, 0.6], **more)
+    return baoab(problem, [0.2, 0.5, 0.9], friction=frictions_of(problem), **more)
 
 
 def partition_of(problem):

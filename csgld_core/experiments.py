@@ -5,7 +5,7 @@ Each is a read-only mapping, ready to unpack: `contour_sgld(**E2_PUBLISHED, seed
 
 from types import MappingProxyType
 
-from . import targets
+from . import discrete, targets
 from .energy_pdf import ContourScheme
 from .parallel import replicate
 from .partition import EnergyPartition
@@ -18,6 +18,8 @@ def _settings(*parents, **settings):
         merged.update(parent)
     return MappingProxyType(merged)
 
+
+SMOOTH = ContourScheme(slope="smooth")
 
 # E1, two modes in one dimension: CSGLD paper, section 4.1. Gradient noise of variance 0.01.
 _E1 = _settings(target=targets.two_modes(noise=0.1), steps=10_000_000, thin=10)
@@ -70,6 +72,40 @@ _E2_BAOAB = _settings(
 E2_BAOAB = _settings(_E2_BAOAB, zeta=0.75, partition=_E2_ALL_CELLS, scheme=ContourScheme())
 E2_REPLICA_EXCHANGE_BAOAB = _settings(
     _E2_BAOAB, steps=E2_BUDGET // 2, thin=10, burn_in=500, high_temperature=8.0
+)
+
+# E3, twenty-five wells: published step size, noise and budget (interacting CSGLD, section 5); the
+# partition, from below the minimum -4 to above the corners, and the scheme are ours.
+E3_INTERACTING = _settings(
+    target=targets.twenty_five_wells(noise=0.25),
+    steps=80_000,
+    thin=8,
+    chains=5,
+    step_size=3e-3,
+    zeta=0.75,
+    partition=EnergyPartition(-5.0, 15.0, 80),
+    scheme=ContourScheme(),
+)
+
+# E4, 25 Gaussians on a grid: published budget; a pilot finds partition and step size.
+E4_CONTOUR = _settings(
+    target=targets.gaussian_grid(), steps=50_000, thin=5, integrator="baoab", scheme=SMOOTH
+)
+
+# E5, the posterior of a mixture from minibatches of 100 out of 1000 data, at tau = 50: published
+# step size; the partition reaches from below the minimum to above the pass between the two modes.
+E5_SGLD = _settings(
+    target=targets.mixture_posterior(targets.mixture_data(), batch_size=100),
+    steps=200_000,
+    thin=20,
+    temperature=50.0,
+    step_size=1e-3,
+)
+E5_CONTOUR = _settings(E5_SGLD, zeta=0.75, partition=EnergyPartition(3400.0, 7900.0, 180))
+
+# E6, the Ising model on 4 x 4: one cell for each level, -32 ... 32.
+E6_WANG_LANDAU = _settings(
+    model=discrete.ising(4), steps=50_000_000, partition=EnergyPartition(-34.0, 34.0, 17)
 )
 
 # The race: the published settings of the four methods, at equal numbers of gradients.
