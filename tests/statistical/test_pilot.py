@@ -67,7 +67,7 @@ def truth(target):
     """Mode masses and means; of the bent wells along x_1, given which the rest is Gaussian."""
     if target is not BENT:
         return cc.exact.mode_masses(target), cc.exact.moments(target).mean
-    x, spacing = np.linspace(-3.0, 3.0, 60_001, retstep=True)
+    x = np.linspace(-3.0, 3.0, 60_001)
     mass = np.exp(-5.0 * (x * x - 1.0) ** 2 + 0.4 * x)
     mass /= mass.sum()
     mean = np.array([mass @ x, *[0.5 * mass @ x**2] * 4])
