@@ -73,17 +73,20 @@ def _with_pilot(run, target, steps, common, settings):
     """
     saved = None if common.checkpoint is None else common.checkpoint.pilot
     automatic = [name for name in ("step_size", "partition") if settings[name] == "auto"]
+    if "step_size" in automatic and common.integrator == "baoab" and common.friction == "auto":
+        automatic.append("friction")
     if saved is not None:
         automatic, flight = saved["automatic"], saved
     elif automatic:
-        flight = _fly(run, target, common, settings, automatic, common.start, 0)
+        flight = _fly(run, target, common, settings, automatic, common.start, 0, 0)
     else:
         return run(target, steps, common, settings)
-    for n in range(FLIGHTS):
+    first = 0 if saved is None else saved["flight"]
+    for n in range(first, FLIGHTS):
         chosen = {**settings, "pilot": flight}
-        if saved is None or n > 0:
+        if saved is None or n > first:
             chosen |= _chosen(flight, automatic)
-        result = run(target, steps, common, chosen)
+        result = run(target, steps, _damped(common, chosen["step_size"], automatic), chosen)
         spent = flight["gradients"]
         result = replace(result, gradient_evaluations=result.gradient_evaluations + spent)
         if n == FLIGHTS - 1 or result.partial or "step_size" not in automatic:
@@ -93,13 +96,13 @@ def _with_pilot(run, target, steps, common, settings):
         if stiff is None:
             return result
         spent = result.gradient_evaluations
-        flight = _fly(run, target, common, settings, automatic, stiff, spent)
+        flight = _fly(run, target, common, settings, automatic, stiff, spent, n + 1)
         if common.checkpoint is not None:
             common.checkpoint.states = []
 
 
-def _fly(run, target, common, settings, automatic, starts, spent):
-    """A pilot's record, JSON-ready; `spent` gradients came before it."""
+def _fly(run, target, common, settings, automatic, starts, spent, n):
+    """The record of pilot number n, JSON-ready; `spent` gradients came before it."""
     quiet = replace(
         common,
         chains=pilot.TRIAL_CHAINS,
@@ -110,31 +113,36 @@ def _fly(run, target, common, settings, automatic, starts, spent):
     )
 
     def attempt(found, start, seed):
-        known = {name: getattr(found, name) for name in automatic}
+        known = {name: getattr(found, name) for name in automatic if name != "friction"}
+        trial = _damped(quiet, known.get("step_size"), automatic)
+        trial = replace(trial, start=start, seed=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             try:
-                return run(
-                    target,
-                    pilot.TRIAL_STEPS,
-                    replace(quiet, start=start, seed=seed),
-                    {**settings, **known},
-                    shared=False,
-                )
+                return run(target, pilot.TRIAL_STEPS, trial, {**settings, **known}, shared=False)
             except DivergenceError as error:
                 return error
 
     smooth = settings["scheme"].slope == "smooth"
-    dynamics = pilot.Dynamics(common.integrator, common.friction, smooth)
+    friction = None if "friction" in automatic else common.friction
+    dynamics = pilot.Dynamics(common.integrator, friction, smooth)
     generator = np.random.default_rng([common.seed, spent])
     found = pilot.fly(target, common.temperature, dynamics, starts, generator, attempt)
-    return {**asdict(found), "automatic": automatic, "gradients": found.gradients + spent}
+    gradients = found.gradients + spent
+    return {**asdict(found), "automatic": automatic, "flight": n, "gradients": gradients}
 
 
 def _chosen(flight, automatic):
     """The settings that a pilot's record chose."""
     found = {"step_size": flight["step_size"], "partition": EnergyPartition(**flight["partition"])}
-    return {name: found[name] for name in automatic}
+    return {name: found[name] for name in automatic if name != "friction"}
+
+
+def _damped(common, step_size, automatic):
+    """The common keywords with the friction that belongs to a step size, if it is automatic."""
+    if "friction" not in automatic:
+        return common
+    return replace(common, friction=pilot.DAMPING / step_size)
 
 
 def _warn_of_clamping(run):

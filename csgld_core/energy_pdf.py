@@ -209,7 +209,7 @@ def contour(partition, scheme, zeta, temperature, *, steps=math.inf, walkers=1):
         scale=scheme.gain_schedule[1] / walkers,
         power=scheme.gain_schedule[2],
         offset=scheme.gain_schedule[3],
-        average_from=int((1.0 - scheme.averaging) * steps) if averaged else NEVER,
+        average_from=steps - round(scheme.averaging * steps) if averaged else NEVER,
     )
 
 

@@ -18,7 +18,8 @@ barrier and of what the short runs met at rest, in cells of CELL * tau. The step
     eps = h^2 / 2 * dim^(-1/3), then adapted   for "mala", towards accepting most moves,
 
 and never so large that the noise of the gradient, of variance s^2, would heat by more than HEAT:
-eps s^2 / (2 tau) <= HEAT, with eps = h^2 / (gamma h) for "baoab".
+eps s^2 / (2 tau) <= HEAT, with eps = h^2 / (gamma h) for "baoab". Its friction, if that is "auto",
+is gamma = DAMPING / h: a fixed one would leave the heat of jumping slopes in where time runs fast.
 
 Where log Psi bends within a cell or two, as between two phases in ten dimensions or more, the force
 changes faster than lambda tells: take "mala" there, or see what half the step size changes.
@@ -49,6 +50,7 @@ MOST_CELLS = 2000
 STEP = {True: 0.5, False: 0.35}  # for smooth slopes, and for those that jump at cell borders
 EULER = 0.05
 HEAT = 0.05
+DAMPING = 0.45
 CROSSING = 4.0  # steps of 1 / sqrt(lambda) across a box, at least
 CLAMPED = 0.002  # of the draws of a trial may lie above the partition
 STEEPER = 1.5  # a curvature that much larger asks for a smaller step
@@ -127,7 +129,7 @@ class Dynamics:
     """What the step size depends on besides the target."""
 
     integrator: str
-    friction: float
+    friction: float | None  # None is DAMPING / h
     smooth: bool  # slopes of log Psi
 
 
@@ -273,7 +275,8 @@ def _step_size(dynamics, curvature, temperature, dim, noise):
     h = STEP[dynamics.smooth] / math.sqrt(curvature)
     most = 2.0 * HEAT * temperature / noise if noise > 0 else math.inf  # of eps
     if dynamics.integrator == "baoab":
-        return min(h, most * dynamics.friction)
+        free = dynamics.friction is None
+        return min(h, math.sqrt(DAMPING * most) if free else most * dynamics.friction)
     if dynamics.integrator == "mala":
         return 0.5 * h * h * dim ** (-1.0 / 3.0)
     return min(EULER / curvature if dynamics.integrator == "euler" else 0.5 * h * h, most)

@@ -15,6 +15,7 @@ from .run import Run
 from .settings import Common
 
 REJECTED_WARNING = 0.5
+FRICTION = 4.0  # 1 / time
 # Without contours the loop still wants a partition to look at.
 _NO_CONTOUR = contour(EnergyPartition(0.0, 1.0, 2), ContourScheme(), 0.0, 1.0)
 
@@ -67,6 +68,8 @@ def run_sampler(
     Each chain has one walker for each temperature and keeps the first; or, `shared`, one chain has
     all the walkers and keeps them all.
     """
+    if common.friction == "auto":
+        common = replace(common, friction=FRICTION)
     walls = NO_WALLS if target.box is None else WALLS[common.walls]
     if common.integrator == "mala" and walls != NO_WALLS:
         walls = REJECT  # there is no density outside

@@ -26,8 +26,9 @@ class Common:
         What the box does to a move that leaves it: mirror it, or stay.
     integrator : {"euler", "leimkuhler_matthews", "baoab", "mala"}
         See `csgld_core.integrators`. "mala" needs exact energies; walls reject its moves.
-    friction : float
-        gamma of "baoab" (1 / time).
+    friction : float or "auto"
+        gamma of "baoab" (1 / time). "auto" is 4, or, where a pilot chooses the step size h, what
+        `csgld_core.pilot` says, so that units do not matter.
     seed : int or None
         Same seed, same bits, whatever `workers`, `thin` and `progress`. None draws a seed and
         records it.
@@ -48,7 +49,7 @@ class Common:
     start: object = None
     walls: str = "reflect"
     integrator: str = "euler"
-    friction: float = 4.0
+    friction: object = "auto"
     seed: object = None
     workers: object = None
     progress: bool = False
@@ -88,13 +89,19 @@ def check_common(target, steps, keywords):
         thin=checks.integer("thin", common.thin, least=1, most=steps - burn_in),
         burn_in=burn_in,
         start=None if common.start is None else _check_start(common.start, chains, target),
-        friction=checks.number("friction", common.friction, above=0.0),
+        friction=_check_friction(common.friction),
         seed=provenance.seed(common.seed),
         checkpoint=as_checkpoint(common.checkpoint),
         checkpoint_interval=checks.number(
             "checkpoint_interval", common.checkpoint_interval, least=0.0
         ),
     )
+
+
+def _check_friction(friction):
+    if isinstance(friction, str) and friction == "auto":
+        return friction
+    return checks.number("friction", friction, above=0.0)
 
 
 def _check_start(start, chains, target):

@@ -362,7 +362,7 @@ class Summary:
 
 
 def heading(run):
-    """Two lines: sampler, target and settings; size, cost and seed. Costs nothing."""
+    """Sampler, target and settings; size, cost and seed; what a pilot chose. Costs nothing."""
     stated, target = run.settings, run.settings.get("target", {})
     name = textwrap.shorten(target.get("name", "unknown target"), 40, placeholder=" …")
     first = f"{stated.get('sampler', 'unknown sampler')} of {name}"
@@ -377,7 +377,21 @@ def heading(run):
         f"{run.chains} chain{'s' * (run.chains > 1)} × {run.draws:,} draws of dim {run.dim}, "
         f"{run.gradient_evaluations:,} gradients, seed {stated.get('seed', 'unknown')}"
     )
-    return [first, second + (", stopped early" if run.partial else "")]
+    lines = [first, second + (", stopped early" if run.partial else "")]
+    return lines + ([_pilot(stated["pilot"])] if stated.get("pilot") else [])
+
+
+def _pilot(found):
+    """What a pilot chose, and what that took."""
+    chosen = []
+    if "step_size" in found["automatic"]:
+        chosen.append(f"step {found['step_size']:.4g}")
+    if "partition" in found["automatic"]:
+        partition = found["partition"]
+        chosen.append(
+            f"{partition['bins']} cells from {partition['low']:.4g} to {partition['high']:.4g}"
+        )
+    return f"pilot: {', '.join(chosen)}; {found['gradients']:,} of the gradients"
 
 
 def summarise(run):

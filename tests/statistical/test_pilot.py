@@ -245,7 +245,8 @@ def test_the_record_is_json_and_same_seeds_give_same_bits(sampler):
     assert (one.positions == two.positions).all()
     assert (one.log_weights == two.log_weights).all()
     pilot = one.settings["pilot"]
-    assert pilot["automatic"] == ["step_size", "partition"]
+    assert pilot["automatic"] == ["step_size", "partition", "friction"]
+    assert one.settings["friction"] * pilot["step_size"] == pytest.approx(0.45)
     assert pilot["step_size"] == one.settings["step_size"]
     assert pilot["partition"] == one.settings["partition"]
     again = sampler(  # a pilot leaves no trace in the random numbers of the run
@@ -255,6 +256,7 @@ def test_the_record_is_json_and_same_seeds_give_same_bits(sampler):
         integrator="baoab",
         seed=3,
         step_size=one.settings["step_size"],
+        friction=one.settings["friction"],
         partition=one.partition,
     )
     assert (again.positions == one.positions).all()
