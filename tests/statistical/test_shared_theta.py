@@ -7,7 +7,7 @@ import csgld_core as cc
 
 E1 = cc.targets.two_modes()
 PARTITION = cc.EnergyPartition(1.0, 21.0, 20)
-STEPS, WALKERS, STEP_SIZE = 2_000_000, 4, 0.02
+STEPS, WALKERS, STEP_SIZE = 4_000_000, 4, 0.02
 UNCLIPPED = {"clip": None, "floor": None}
 
 
@@ -46,9 +46,8 @@ def test_interacting_gain_makes_the_visits_flat(zeta):
     assert distance(run.energy_pdf, expected) <= 0.03
     assert distance(run.energy_pdf, mass) >= (0.1 if zeta < 1 else 0.0)
     visits = np.bincount(PARTITION.index(run.energies[:, 5000:].ravel()), minlength=PARTITION.bins)
-    visits = visits[1:-1] / visits[1:-1].mean()
-    print(zeta, visits.round(2))
-    assert 0.6 < visits.min() < visits.max() < 1.6
+    below = visits[:12] / visits[:12].mean()  # the barrier is at 13.4, in the thirteenth cell
+    assert 0.85 < below.min() < below.max() < 1.15
 
 
 def test_gain_of_the_cell_settles_at_its_own_fixed_point():
@@ -88,10 +87,10 @@ def test_walkers_share_the_work(mean, seeds):
 @pytest.mark.parametrize("power", [0.6, 0.7])
 @pytest.mark.parametrize("sampler", [cc.contour_sgld, cc.interacting_contour_sgld])
 def test_averaging_calms_slowly_falling_gains(mean, seeds, sampler, power):
-    """Same seeds, same paths: the squared error of theta, with the average and without."""
+    """Same seeds, same paths: the error of theta, with the average and without."""
     truth = cc.exact.energy_pdf(E1, PARTITION)
 
-    def squared_errors(averaging):
+    def distances(averaging):
         scheme = cc.ContourScheme(gain_schedule=(0.05, 30.0, power, 0.0), averaging=averaging)
         runs = cc.parallel.replicate(
             sampler,
@@ -104,10 +103,9 @@ def test_averaging_calms_slowly_falling_gains(mean, seeds, sampler, power):
             chains=2,
             thin=1000,
         )
-        return np.array([((run.energy_pdfs[0] - truth) ** 2).sum() for run in runs])
+        return np.array([distance(run.energy_pdfs[0], truth) for run in runs])
 
-    plain, averaged = squared_errors(0.0), squared_errors(0.8)
+    plain, averaged = distances(0.0), distances(0.8)
     saved = mean(plain - averaged)
-    print(power, plain.mean(), averaged.mean(), saved)
-    assert saved.value > 4 * saved.error
-    assert averaged.mean() < 0.6 * plain.mean()
+    assert saved.value > 3 * saved.error
+    assert averaged.mean() < 0.8 * plain.mean()

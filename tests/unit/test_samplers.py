@@ -1,3 +1,4 @@
+import functools
 import inspect
 import math
 import pickle
@@ -22,7 +23,12 @@ SAMPLERS = {
         cc.contour_sgld,
         {"step_size": 5e-3, "partition": cc.EnergyPartition(-8.0, 20.0, 100)},
     ),
+    "interacting_contour_sgld": (
+        cc.interacting_contour_sgld,
+        {"step_size": 5e-3, "partition": cc.EnergyPartition(-8.0, 20.0, 100), "chains": 1},
+    ),
 }
+CONTOURS = {"contour_sgld", "interacting_contour_sgld"}
 INTEGRATORS = ["euler", "leimkuhler_matthews", "baoab"]
 NINE = cc.targets.nine_modes(noise=0.32)
 STEPS = 700
@@ -58,13 +64,28 @@ def slope_energy(position, gradient):
     return position[0]
 
 
+@functools.cache  # compiling it takes longer than most tests
+def compiled(function):
+    return cc.Target(function, 1).callback
+
+
 def target_of(function, dim=1, **more):
-    return cc.Target(function, dim, **more)
+    return cc.Target(compiled(function), dim, **more)
+
+
+HOOK = []
+
+
+@functools.cache  # as above
+def hook():
+    with pytest.warns(UserWarning, match="plain Python function"):
+        return cc.Target(lambda position, gradient: HOOK[-1](position, gradient), 1).callback
 
 
 def python_target(function, dim=2, **more):
-    with pytest.warns(UserWarning, match="plain Python function"):
-        return cc.Target(function, dim, **more)
+    """A target in Python; one at a time."""
+    HOOK[:] = [function]
+    return cc.Target(hook(), dim, **more)
 
 
 # --- bad input ------------------------------------------------------------------------------------
@@ -75,7 +96,8 @@ def untouched():
     def never(position, gradient):
         raise AssertionError("the target was called before the arguments were checked")
 
-    return python_target(never, box=(-2.0, 2.0), name="untouched")
+    with pytest.warns(UserWarning, match="plain Python function"):
+        return cc.Target(never, 2, box=(-2.0, 2.0), name="untouched")
 
 
 NOT_POSITIVE = [math.nan, math.inf, 0.0, -1e-3, "0.1", True, None]
@@ -83,6 +105,10 @@ NOT_A_COUNT = [0, -1, 2.5, math.nan, math.inf, "3", True, None]
 BAD = [
     *[("sgld", "step_size", value) for value in NOT_POSITIVE],
     *[("contour_sgld", "step_size", value) for value in NOT_POSITIVE],
+    *[("interacting_contour_sgld", "chains", value) for value in NOT_A_COUNT],
+    *[("interacting_contour_sgld", "zeta", value) for value in [-0.1, math.nan, None]],
+    *[("interacting_contour_sgld", "partition", value) for value in [None, 100, "automatic"]],
+    *[("interacting_contour_sgld", "scheme", value) for value in ["published", None]],
     *[("replica_exchange_sgld", "step_size", value) for value in NOT_POSITIVE],
     *[("replica_exchange_sgld", "high_step_size", value) for value in NOT_POSITIVE[:-1]],
     *[("cyclical_sgld", "peak_step_size", value) for value in NOT_POSITIVE],
@@ -141,7 +167,7 @@ def test_unknown_keyword_is_named(untouched, name):
         sample(name, untouched, stepsize=0.1)
 
 
-@pytest.mark.parametrize("name", sorted(SAMPLERS.keys() - {"contour_sgld"}))
+@pytest.mark.parametrize("name", sorted(SAMPLERS.keys() - CONTOURS))
 def test_missing_keyword_is_named(untouched, name):
     function, own = SAMPLERS[name]
     needed = next(iter(own))
@@ -199,7 +225,8 @@ def test_workers_thin_and_progress_change_nothing(name, integrator, capsys):
     one = sample(name, workers=1, **settings)
     assert_same(one, sample(name, workers=2, **settings))
     assert_same(one, sample(name, progress=True, **settings))
-    assert "/2.10k" in capsys.readouterr().err
+    shown = "/700" if name == "interacting_contour_sgld" else "/2.10k"  # its chains are one task
+    assert shown in capsys.readouterr().err
     assert_same(one, sample(name, thin=7, **settings), slice(6, None, 7))
     assert_same(one, sample(name, thin=7, burn_in=70, **settings), slice(76, None, 7))
     other_seed = sample(name, **{**settings, "seed": 8})
@@ -212,7 +239,7 @@ def test_workers_thin_and_progress_change_nothing(name, integrator, capsys):
 def test_replicate_is_the_plain_call(name):
     function, own = SAMPLERS[name]
     runs = cc.parallel.replicate(
-        function, [3, 7], workers=2, target=NINE, steps=STEPS, chains=2, **own
+        function, [3, 7], workers=2, target=NINE, steps=STEPS, **{**own, "chains": 2}
     )
     for seed, run in zip([3, 7], runs, strict=True):
         assert_same(sample(name, seed=seed, chains=2), run)
@@ -256,7 +283,7 @@ def test_gradients_are_counted(name, chains):
 
 def widened(name):
     """A partition that holds the energies of a parabola."""
-    return {"partition": cc.EnergyPartition(-1.0, 30.0, 50)} if name == "contour_sgld" else {}
+    return {"partition": cc.EnergyPartition(-1.0, 30.0, 50)} if name in CONTOURS else {}
 
 
 @pytest.mark.parametrize("thin", [1, 7, 100])
@@ -276,7 +303,7 @@ def test_what_a_run_holds(name):
     assert run.exact_energies.ravel() == pytest.approx(NINE.energies(run.positions.reshape(-1, 2)))
     noise = (run.energies - run.exact_energies).ravel()
     assert noise.std() == pytest.approx(0.32, abs=4 * 0.32 / math.sqrt(2 * noise.size))
-    if name == "contour_sgld":
+    if name in CONTOURS:
         assert (run.multipliers != 1).any()
         assert (run.log_weights < 0).all()
         assert run.energy_pdfs.shape == (2, 100)
@@ -690,7 +717,7 @@ def interrupted_at(call):
     return python_target(energy), calls
 
 
-@pytest.mark.parametrize("name", ["sgld", "contour_sgld", "replica_exchange_sgld"])
+@pytest.mark.parametrize("name", sorted(SAMPLERS.keys() - {"cyclical_sgld"}))
 @pytest.mark.parametrize("call", [60, 3210])
 def test_ctrl_c_keeps_what_was_drawn(name, call):
     target, _ = interrupted_at(call)
