@@ -163,6 +163,8 @@ def fly(target, temperature, dynamics, starts, generator, attempt):
         warnings.simplefilter("ignore", RuntimeWarning)  # a descent may overshoot
         bottoms = [probe.descend(point) for point in points]
     bottoms = sorted((b for b in bottoms if math.isfinite(b[1])), key=lambda b: b[1])
+    if not bottoms:
+        raise ValueError(f"target {target.name!r} must have finite energies around where it starts")
     curvature = max(probe.curvature(position, temperature) for position, _ in bottoms)
     if curvature == 0.0 or target.box is not None:  # flat: cross it in some steps
         extent = np.ptp(points if target.box is None else target.box, axis=0).max()
@@ -228,6 +230,10 @@ def look_back(target, run, curvature):
 
 def _partition(lowest, high, temperature):
     """Cells from below the lowest energy to the first border above `high`."""
+    if not math.isfinite(high - lowest):
+        raise ValueError(
+            f"partition must be given: the pilot met energies from {lowest:g} to {high:g}"
+        )
     width = max(CELL * temperature, (high - lowest) / MOST_CELLS)
     bins = max(2, math.ceil((high - lowest) / width) + 1)
     low = lowest - width
