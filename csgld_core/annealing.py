@@ -168,9 +168,13 @@ def annealed_importance_sampling(
     particles = checks.integer("particles", particles, least=1)
     moves = checks.integer("moves_per_level", moves_per_level, least=0)
     temperature = checks.number("temperature", temperature, above=0.0)
+    if workers is not None:
+        checks.integer("workers", workers, least=1)
+    checks.flag("progress", progress)
     betas = _inverse_temperatures(levels)
+    checks.memory(8 * 6 * particles * (target.dim + 2), particles=particles)
     levels = betas.size - 1
-    if np.ndim(step_size) == 0:
+    if checks.axes(step_size) == 0:
         steps = np.full(levels, checks.number("step_size", step_size, above=0.0))
     else:
         allowed = f"one positive number, or {levels} of them, one for each level"
@@ -228,8 +232,10 @@ def annealed_importance_sampling(
 
 def _inverse_temperatures(levels):
     """All beta (levels + 1,), from 0 to 1."""
-    if np.ndim(levels) == 0:
-        return np.linspace(0.0, 1.0, checks.integer("levels", levels, least=1) + 1)
+    if checks.axes(levels) == 0:
+        levels = checks.integer("levels", levels, least=1)
+        checks.memory(8 * 20 * levels, levels=levels)
+        return np.linspace(0.0, 1.0, levels + 1)
     allowed = "a whole number, or numbers that rise from 0 to 1"
     betas = checks.array("levels", levels, (None,), allowed=allowed)
     if betas.size < 2 or betas[0] != 0.0 or betas[-1] != 1.0 or not (np.diff(betas) > 0).all():

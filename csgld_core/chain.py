@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 from . import loop
-from .checkpoint import fields_of, restore_fields
+from .checkpoint import fields_of, restore_array, restore_fields
 from .energy_pdf import energy_pdf, learned_energy_pdf
 from .integrators import Walkers
 from .parallel import in_threads, stopping
@@ -133,10 +133,29 @@ class Chain:
         """Go back to a `state`."""
         restore_fields("walkers", self.walkers, state)
         restore_fields("pdf", self.pdf, state)
-        restore_fields("draws", self.draws, state)
-        self.counters[:] = state["counters"]
+        self._restore_counters(state)
+        for name in (*DRAWN, "steps"):
+            restore_array(f"draws.{name}", self.drawn(name), state)
+        snapshots = self.draws.snapshots[: self.counters[loop.SNAPSHOTS]]
+        restore_array("draws.snapshots", snapshots, state)
         self.generator.bit_generator.state = json.loads(state["generator"].item())
-        self.start = state["start"]
+        start = np.empty((len(self.draws.positions), self.start.shape[1]))
+        restore_array("start", start, state)
+        self.start = start
+
+    def _restore_counters(self, state):
+        """The loop trusts them: raise unless they can be those of this run."""
+        draws, fresh = self.draws, self.counters.copy()
+        restore_array("counters", self.counters, state)
+        step, drawn = self.counters[[loop.STEP, loop.DRAWN]]
+        due = max(0, (step - fresh[loop.NEXT_DRAW]) // draws.thin + 1)
+        if (
+            step < -1
+            or self.counters[loop.NEXT_DRAW] != fresh[loop.NEXT_DRAW] + due * draws.thin
+            or not 0 <= drawn <= min(due, draws.steps.size)
+            or not 0 <= self.counters[loop.SNAPSHOTS] <= draws.snapshot_steps.size
+        ):
+            raise ValueError(f"counters cannot be {state['counters'].tolist()}")
 
     def advance(self, stop):
         """Move on to step `stop`; raise DivergenceError if the chain runs away."""
@@ -155,7 +174,8 @@ class Chain:
             if self.counters[loop.STEP] < 0:
                 raise ValueError(
                     "start must have a finite energy and gradient, got "
-                    f"{self.walkers.position[w].tolist()} with energy {self.walkers.energy[w]}"
+                    f"{self.walkers.position[w].tolist()} with energy {self.walkers.energy[w]} "
+                    f"and gradient {self.walkers.gradient[w].tolist()}"
                 )
             raise DivergenceError(
                 int(self.counters[loop.STEP]),

@@ -4,7 +4,7 @@ Every chain hands in its state between two chunks of steps; whoever finds the fi
 latest states of all chains. Draws once made do not change, so only the moving state is copied.
 """
 
-import os
+import contextlib
 import threading
 import time
 from pathlib import Path
@@ -35,6 +35,7 @@ class Checkpoint:
         self.path, self.arguments, self.states = Path(path), arguments, list(states)
         self.lock = threading.Lock()
         self.interval, self.due, self.failed, self.pilot = 0.0, 0.0, False, None
+        self.begun = False
 
     @classmethod
     def load(cls, path):
@@ -46,18 +47,35 @@ class Checkpoint:
             If it is no checkpoint of this version.
         """
         arguments, arrays = files.load_arrays(path, FORMAT, "a sampler with checkpoint=path")
-        states = [{} for _ in range(arguments.pop("states"))]
+        states = {}
         for name, value in arrays.items():
-            chain, field = name.split("/")
-            states[int(chain)][field] = value
-        return cls(path, arguments, states)
+            chain, _, field = name.partition("/")
+            states.setdefault(chain, {})[field] = value
+        found = cls(path, arguments)
+        with found.blamed():
+            count = checks.integer("states", arguments.pop("states"), least=1, most=len(states))
+            found.states = [states[str(chain)] for chain in range(count)]
+        return found
+
+    @contextlib.contextmanager
+    def blamed(self):
+        """Whatever fails in here is a fault of the file."""
+        try:
+            yield
+        except Exception as e:
+            raise ValueError(
+                f"path must be a file written by a sampler with checkpoint=path, got "
+                f"{str(self.path)!r}, which is damaged ({type(e).__name__}: {e})"
+            ) from e
 
     def begin(self, arguments, chains, interval):
         """Restore the chains if there are states of theirs, and write the file a first time."""
-        for chain, state in zip(chains, self.states, strict=False):
-            chain.restore(state)
+        if self.states:
+            with self.blamed():
+                for chain, state in zip(chains, self.states, strict=True):
+                    chain.restore(state)
         self.arguments, self.states = arguments, [chain.state() for chain in chains]
-        self.interval = interval
+        self.interval, self.begun = interval, True
         self.write()
 
     def keep(self, n, chain, *, last=False):
@@ -102,7 +120,7 @@ def as_checkpoint(value):
     if value is None or isinstance(value, Checkpoint):
         return value
     allowed = "None or the path of a new file; resume(path) goes on from an old one"
-    if not isinstance(value, str | os.PathLike) or os.path.exists(value):
+    if checks.path("checkpoint", value).exists():
         raise ValueError(f"checkpoint must be {allowed}, got {value!r}")
     return Checkpoint(value)
 
@@ -117,8 +135,15 @@ def fields_of(prefix, named_tuple):
 
 
 def restore_fields(prefix, named_tuple, state):
-    """Fill the arrays of a named tuple, from their beginning, with what `state` has of them."""
+    """Fill the arrays of a named tuple with what `state` has of them."""
     for name, array in named_tuple._asdict().items():
-        saved = state.get(f"{prefix}.{name}")
-        if saved is not None:
-            array[tuple(slice(size) for size in saved.shape)] = saved
+        if isinstance(array, np.ndarray):
+            restore_array(f"{prefix}.{name}", array, state)
+
+
+def restore_array(name, array, state):
+    """Fill an array with what `state` has under this name."""
+    saved = state[name]
+    if saved.shape != array.shape or saved.dtype != array.dtype:
+        raise ValueError(f"{name} has shape {saved.shape} of {saved.dtype}, not {array.shape}")
+    array[...] = saved

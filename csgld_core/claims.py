@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from . import checks, figures
+from .parallel import check_seeds
 
 TOLERANCE = 2.0  # standard errors
 
@@ -128,7 +129,8 @@ def judge(id, values, *, budget, seeds):
         If there is no such statement, or values are not finite, one for each seed, two at least.
     """
     statement = STATEMENTS[checks.choice("id", id, STATEMENTS)]
-    seeds = [int(seed) for seed in seeds]
+    seeds = check_seeds(seeds)
+    budget = checks.integer("budget", budget, least=1)
     values = checks.array("values", values, (len(seeds),))
     if len(seeds) < 2:
         raise ValueError(f"seeds must be at least two, got {seeds}")
@@ -152,7 +154,7 @@ def judge(id, values, *, budget, seeds):
         value=value,
         standard_error=error,
         expected=f"{statement.statistic}: {wanted} {bound:g}",
-        budget=int(budget),
+        budget=budget,
         seeds=seeds,
         verdict=verdict,
         why=f"{statement.statistic} is {value:.3g} ± {error:.2g}, wanted {wanted} {bound:g}",
@@ -175,7 +177,10 @@ def load():
     path = figures.folder() / "claims.json"
     if not path.exists():
         return []
-    return [Claim(**claim) for claim in json.loads(path.read_text())["claims"]]
+    try:
+        return [Claim(**claim) for claim in json.loads(path.read_text())["claims"]]
+    except (KeyError, TypeError, ValueError) as e:
+        raise ValueError(f"{path} must be a file written by claims.record, it is damaged") from e
 
 
 def _markdown(claims):

@@ -23,10 +23,12 @@ def run_contours(name, target, steps, step_size, partition, zeta, scheme, common
     zeta = checks.number("zeta", zeta, least=0.0)
     if not isinstance(step_size, str) or step_size != "auto":
         step_size = checks.number("step_size", step_size, above=0.0)
-    if partition != "auto" and not isinstance(partition, EnergyPartition):
-        raise ValueError(f'partition must be "auto" or an EnergyPartition, got {partition!r}')
-    if not isinstance(scheme, ContourScheme):
-        raise ValueError(f"scheme must be a ContourScheme, got {scheme!r}")
+    if not isinstance(partition, EnergyPartition):
+        if not isinstance(partition, str) or partition != "auto":
+            raise checks.refused("partition", partition, '"auto" or an EnergyPartition')
+    else:  # theta, Psi at its nodes, sums, and what makes a Run of them
+        checks.memory(common.chains * 8 * 10 * partition.bins, partition=partition)
+    checks.instance("scheme", scheme, ContourScheme)
     settings = {"step_size": step_size, "zeta": zeta, "partition": partition, "scheme": scheme}
 
     def run(target, steps, common, settings, shared=shared):

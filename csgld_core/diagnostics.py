@@ -11,6 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from . import checks
+from .partition import EnergyPartition
+from .run import Run
+
 QUANTILES = (0.1, 0.9)  # of the energies: where "low" ends and "high" begins
 COARSE_CELLS = 50  # energy PDFs are compared on so many, where noise of single cells is small
 FLAT_CELLS = 100  # at most, of the histogram of energies,
@@ -28,10 +32,12 @@ INSTALL = 'pip install -e ".[diagnostics]"'
 
 def energies_of(run):
     """Exact energies where there are any: noise looks like movement."""
+    checks.instance("run", run, Run)
     return run.energies if run.exact_energies is None else run.exact_energies
 
 
 def _check_contour(run):
+    checks.instance("run", run, Run)
     if run.energy_pdfs is None:
         sampler = run.settings.get("sampler", "no contour sampler")
         raise ValueError(f"run must be one with contours, got one of {sampler}")
@@ -39,6 +45,7 @@ def _check_contour(run):
 
 def moves(run):
     """Moves of all chains; a few less than there were if the user stopped them."""
+    checks.instance("run", run, Run)
     return run.settings["completed_steps"] * run.chains
 
 
@@ -60,7 +67,11 @@ def energy_round_trips(run, quantiles=QUANTILES):
     array (chains,) of int
     """
     energies = energies_of(run)
-    low, high = np.quantile(energies, quantiles)
+    allowed = "two numbers, 0 <= low < high <= 1"
+    first, second = checks.array("quantiles", quantiles, (2,), allowed=allowed)
+    if not 0 <= first < second <= 1:
+        raise checks.refused("quantiles", quantiles, allowed)
+    low, high = np.quantile(energies, [first, second])
     chain, draw = np.nonzero((energies <= low) | (energies >= high))
     is_low = energies[chain, draw] <= low
     crossed = (is_low[1:] != is_low[:-1]) & (chain[1:] == chain[:-1])
@@ -85,9 +96,11 @@ def flatness(run, partition=None):
     ValueError
         If there is no partition.
     """
+    checks.instance("run", run, Run)
     if partition is None:
         _check_contour(run)
         partition = run.partition
+    checks.instance("partition", partition, EnergyPartition)
     cells = partition.index(run.energies.ravel())
     lowest = int(cells.min())
     reach = partition.bins - lowest
@@ -99,6 +112,7 @@ def flatness(run, partition=None):
 
 def bouncy_fraction(run):
     """Part of all draws that the gradient drives uphill: those with a negative multiplier."""
+    checks.instance("run", run, Run)
     return float(np.mean(run.multipliers < 0))
 
 
@@ -122,6 +136,7 @@ def swap_fraction(run):
     ValueError
         If the run is not one of replica exchange.
     """
+    checks.instance("run", run, Run)
     if run.settings.get("sampler") != "replica_exchange_sgld":
         raise ValueError(
             "run must be one of replica_exchange_sgld, "
@@ -161,8 +176,7 @@ def theta_drift(run, since=0.5):
         If the run has no contours, or `since` is not in (0, 1).
     """
     _check_contour(run)
-    if not 0 < since < 1:
-        raise ValueError(f"since must be > 0 and < 1, got {since!r}")
+    since = checks.number("since", since, above=0.0, below=1.0)
     histories, steps = run.energy_pdf_histories, run.history_steps
     earlier = np.flatnonzero(steps <= since * steps.max(initial=0))
     if not earlier.size:
@@ -236,6 +250,7 @@ def to_arviz(run):
     ImportError
         If ArviZ is not installed.
     """
+    checks.instance("run", run, Run)
     arviz = _arviz()
     attributes = {
         **run.settings,
@@ -296,6 +311,7 @@ def agreement(run):
     ImportError
         If ArviZ is not installed.
     """
+    checks.instance("run", run, Run)
     arviz = _arviz()
     some, chains = _spaced(run.dim), _spaced(run.chains)
     names = ["energy", *(f"x[{i}]" for i in some)]

@@ -65,11 +65,11 @@ class DiscreteTarget:
 
     def __init__(self, propose, energy, dim, *, start, name="discrete", data=None):
         for argument, function in (("energy", energy), ("start", start)):
-            if not callable(function):
-                raise ValueError(f"{argument} must be a function, got {function!r}")
+            checks.function(argument, function)
         self.propose = _propose(propose)
         self.energy = energy
         self.dim = checks.integer("dim", dim, least=1)
+        checks.memory(8 * 10 * self.dim, dim=self.dim)
         self.start = start
         self.name = str(name)
         self.data = np.zeros((1, 1)) if data is None else checks.array("data", data, (None, None))
@@ -95,6 +95,7 @@ class DiscreteTarget:
         ValueError
             If one differs, or if `propose` changes the state that it starts from.
         """
+        tolerance = checks.number("tolerance", tolerance, above=0.0)
         generator = np.random.default_rng(0)
         state = checks.array("start", self.start(generator), (self.dim,))
         proposal = np.empty(self.dim)
@@ -144,6 +145,7 @@ def ising(size):
         With states (size**2,), row by row.
     """
     size = checks.integer("size", size, least=2)
+    checks.memory(8 * 20 * size**2, size=size)
     sites = np.arange(size * size).reshape(size, size)
     shifts = [(1, 0), (1, 1), (-1, 0), (-1, 1)]
     neighbours = np.stack([np.roll(sites, shift, axis).ravel() for shift, axis in shifts], axis=1)

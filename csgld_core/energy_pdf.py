@@ -29,6 +29,7 @@ from numba import njit
 
 from . import checks
 from .compiled import LOOP
+from .partition import EnergyPartition
 
 SLOPES = {"backward": 1.0, "centred": 0.5, "forward": 0.0, "smooth": 0.5}  # place in the cell
 CONSISTENT, CELL, INTERACTING = 0, 1, 2
@@ -430,12 +431,14 @@ def read(energies, theta, partition, scheme, *, zeta, temperature):
     ValueError
         If an energy is NaN, or theta is not of shape (bins,).
     """
+    checks.instance("partition", partition, EnergyPartition)
+    checks.instance("scheme", scheme, ContourScheme)
+    zeta = checks.number("zeta", zeta, least=0.0)
+    temperature = checks.number("temperature", temperature, above=0.0)
     theta = checks.array("theta", theta, (partition.bins,))
-    if np.isnan(energies).any():
-        raise ValueError("energies must not be NaN")
+    energies = checks.array("energies", energies, None, finite=False)
     settings = contour(partition, scheme, zeta, temperature)
     state = energy_pdf(theta, settings)
-    energies = np.asarray(energies, dtype=np.float64)
     results = Reading(*(np.empty(energies.size) for _ in Reading._fields))
     _read_many(state, settings, np.ascontiguousarray(energies).ravel(), *results)
     return Reading(*(result.reshape(energies.shape) for result in results))

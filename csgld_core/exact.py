@@ -17,6 +17,9 @@ import numpy as np
 
 from . import checks
 from .energy_pdf import CELL, CONSISTENT, GAINS, ContourScheme, read
+from .importance import of_positions
+from .partition import EnergyPartition
+from .target import Target
 
 PANELS = {1: (20_000,), 2: (200, 200)}  # along each axis
 HALF_PLANE_PANELS = (64, 640)  # shells are thin
@@ -81,6 +84,7 @@ def _remember(size):
 
 
 def _check(target, temperature):
+    checks.instance("target", target, Target)
     if target.dim not in PANELS and not target.axisymmetric:
         raise ValueError(
             f"target must have dim 1 or 2 or be axisymmetric for quadrature, got dim {target.dim}"
@@ -154,7 +158,6 @@ def _frozen(array):
     return array
 
 
-@_remember(64)
 def domain(target, temperature=1.0, depth=DEPTH):
     """Bounds (2, dim) of the box, or of where exp(-U / tau) is within exp(-depth) of its maximum.
 
@@ -163,6 +166,11 @@ def domain(target, temperature=1.0, depth=DEPTH):
     density that of (x_1, r), volume included.
     """
     temperature = _check(target, temperature)
+    return _domain(target, temperature, checks.number("depth", depth, above=0.0))
+
+
+@_remember(64)
+def _domain(target, temperature, depth):
     if target.box is not None:
         return _frozen(target.box)
     centres = _centres(target, depth, temperature)
@@ -272,7 +280,13 @@ def expectation(function, target, temperature=1.0, *, with_error=False):
         If the target has more than two dimensions and is not axisymmetric, or its density does
         not fall off.
     """
-    both = _both(lambda grid: grid.masses @ _at(function, target, grid.points), target, temperature)
+    checks.function("function", function)
+    checks.flag("with_error", with_error)
+
+    def mean(grid):
+        return grid.masses @ _at(lambda x: of_positions(function, x), target, grid.points)
+
+    both = _both(mean, target, temperature)
     return _answer(both, with_error)
 
 
@@ -315,11 +329,18 @@ def _mode_masses(target, temperature):
 
 def mode_masses(target, temperature=1.0, *, with_error=False):
     """Probability (modes,) of the basin of each of the target's modes."""
+    temperature = _check(target, temperature)
+    checks.flag("with_error", with_error)
+    if target.modes is None:
+        raise ValueError(f"modes of target {target.name!r} must be given for this, got None")
     return _answer(_mode_masses(target, temperature), with_error)
 
 
 def energy_pdf(target, partition, temperature=1.0, *, with_error=False):
     """theta* (bins,): probability of each cell of the partition; the end cells hold the rest."""
+    checks.instance("partition", partition, EnergyPartition)
+    checks.memory(8 * 4 * partition.bins, partition=partition)
+    checks.flag("with_error", with_error)
     both = _both(
         lambda grid: np.bincount(partition.index(grid.energies), grid.masses, partition.bins),
         target,
@@ -353,9 +374,11 @@ class Bins(NamedTuple):
 def histogram_bins(target, bins=50, temperature=1.0):
     """The `Bins` of histograms of this target: over the box, or over all but a millionth."""
     bins = checks.integer("bins", bins, least=1)
+    temperature = _check(target, temperature)
     if target.dim not in PANELS:
         raise ValueError(f"target must have dim 1 or 2 for histograms, got dim {target.dim}")
-    return Bins(domain(target, _check(target, temperature), SHOWN_DEPTH), bins)
+    checks.memory(8 * 4 * bins**target.dim, bins=bins)
+    return Bins(domain(target, temperature, SHOWN_DEPTH), bins)
 
 
 @_remember(64)
@@ -370,7 +393,9 @@ def _histogram(target, bins, temperature):
 
 def histogram(target, bins=50, temperature=1.0, *, with_error=False):
     """Probabilities (cells,) of `histogram_bins`; `[:-1].reshape(bins, bins)` is the picture."""
-    return _answer(_histogram(target, bins, temperature), with_error)
+    bins = checks.integer("bins", bins, least=1)
+    checks.flag("with_error", with_error)
+    return _answer(_histogram(target, bins, _check(target, temperature)), with_error)
 
 
 # --- the long run of contour SGLD -----------------------------------------------------------------
@@ -407,6 +432,14 @@ def _noisy(energies, target):
     return energies[:, None] + noise * nodes, weights / weights.sum()
 
 
+def _check_contours(target, partition, scheme, zeta, temperature):
+    """The scheme; None is the default."""
+    _check(target, temperature)
+    checks.instance("partition", partition, EnergyPartition)
+    checks.number("zeta", zeta, least=0.0)
+    return ContourScheme() if scheme is None else checks.instance("scheme", scheme, ContourScheme)
+
+
 def contour_fixed_point(
     target, partition, *, scheme=None, zeta=0.75, temperature=1.0, iterations=2000
 ):
@@ -436,7 +469,8 @@ def contour_fixed_point(
     RuntimeError
         If the iteration does not settle.
     """
-    scheme = ContourScheme() if scheme is None else scheme
+    scheme = _check_contours(target, partition, scheme, zeta, temperature)
+    iterations = checks.integer("iterations", iterations, least=1)
     energies, mass, _ = _levels(target, partition, temperature)
     seen, chance = _noisy(energies, target)
     cells = partition.index(seen)
@@ -470,7 +504,9 @@ def contour_mean(function, target, partition, theta, *, scheme=None, zeta=0.75, 
         positions (n, dim) -> values (n,), as in `expectation`.
     theta : array (bins,)
     """
-    scheme = ContourScheme() if scheme is None else scheme
+    scheme = _check_contours(target, partition, scheme, zeta, temperature)
+    checks.function("function", function)
+    theta = checks.array("theta", theta, (partition.bins,))
     energies, mass, values = _levels(target, partition, temperature, function)
     seen, chance = _noisy(energies, target)
     reading = read(seen, theta, partition, scheme, zeta=zeta, temperature=temperature)

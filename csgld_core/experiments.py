@@ -3,11 +3,12 @@
 Each is a read-only mapping, ready to unpack: `contour_sgld(**E2_PUBLISHED, seed=1)`.
 """
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from . import discrete, targets
+from . import checks, discrete, targets
 from .energy_pdf import ContourScheme
-from .parallel import replicate
+from .parallel import check_methods, check_seeds, replicate
 from .partition import EnergyPartition
 from .samplers import contour_sgld, cyclical_sgld, replica_exchange_sgld, sgld
 
@@ -127,6 +128,10 @@ E2_RACE_TUNED = _settings(
 
 def with_budget(sampler, settings, gradients):
     """The same settings with as many steps as `gradients` pay for: half in replica exchange."""
+    checks.function("sampler", sampler)
+    if not isinstance(settings, Mapping):
+        raise checks.refused("settings", settings, "a mapping of keywords")
+    gradients = checks.integer("gradients", gradients, least=1)
     each = 2 if sampler is replica_exchange_sgld else 1
     return _settings(settings, steps=gradients // each)
 
@@ -149,7 +154,9 @@ def race(methods, seeds, budget=E2_BUDGET, *, workers=None, **changes):
     -------
     dict of name -> list of Run
     """
-    seeds = list(seeds)
+    checks.integer("budget", budget, least=1)
+    seeds = check_seeds(seeds)
+    methods = check_methods(methods)
     return {
         name: replicate(
             sampler,

@@ -4,9 +4,10 @@ import contextlib
 import json
 import os
 import secrets
-from pathlib import Path
 
 import numpy as np
+
+from . import checks
 
 
 @contextlib.contextmanager
@@ -15,8 +16,8 @@ def replacing(path):
 
     If anything fails before, `path` is as it was and nothing else is left.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    path = checks.path("path", path)
+    temporary = path.with_name(f".{path.name[:50]}-{secrets.token_hex(4)}")
     try:
         with open(temporary, "xb") as file:
             yield file
@@ -42,16 +43,18 @@ def load_arrays(path, kind, writer):
     ValueError
         If the file is damaged, foreign, or of another kind or version; it names the `writer`.
     """
+    path = checks.path("path", path)
     wanted = f"path must be a file written by {writer} of this version ({kind}), got {str(path)!r}"
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        found = arrays.pop("format").item()
-        settings = json.loads(arrays.pop("settings").item())
-    except OSError:
-        raise
-    except Exception as e:  # a damaged file fails in many ways
-        raise ValueError(f"{wanted}, which is damaged or foreign") from e
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as members:
+                arrays = {name: members[name] for name in members.files}
+            found = arrays.pop("format").item()
+            settings = json.loads(arrays.pop("settings").item())
+            if not isinstance(settings, dict):
+                raise TypeError(f"settings are {checks.shown(settings)}")
+        except Exception as e:  # a damaged file fails in many ways
+            raise ValueError(f"{wanted}, which is damaged or foreign") from e
     if found != kind:
         raise ValueError(f"{wanted}, which is a {found!r}")
     return settings, arrays

@@ -119,6 +119,7 @@ class Walk(NamedTuple):
 
     state: np.ndarray  # (dim,)
     proposal: np.ndarray  # (dim,)
+    position: np.ndarray  # (dim,) the proposal, for the callback to do with as it likes
     gradient: np.ndarray  # (dim,) which callbacks fill
     numbers: np.ndarray  # (NUMBERS,)
     counters: np.ndarray  # (COUNTERS,)
@@ -140,7 +141,8 @@ ENERGY, GAIN, DRIFT = 0, 1, 2  # drift: the sum of all gains
 NUMBERS = 3
 STEP, EVALUATIONS, OUTSIDE, NEXT_CHECK, FALLING, FINISHED, SHOTS = 0, 1, 2, 3, 4, 5, 6
 CELLS, LOWEST, HIGHEST, HEADING, ROUND_TRIPS = 7, 8, 9, 10, 11
-COUNTERS = 12
+WRONG = 12  # energies that are NaN or minus infinity
+COUNTERS = 13
 UP, DOWN = 1, 2
 
 
@@ -164,10 +166,14 @@ def propose_move(propose, callback, data, generator, plan, walk, state, proposal
             inside &= plan.box[0, i] <= proposal[i] <= plan.box[1, i]
         if not inside:
             return math.nan
-        walk.counters[EVALUATIONS] += 1
-        return callback(proposal, walk.gradient, data, generator)
+        for i in range(state.size):
+            walk.position[i] = proposal[i]
+        energy = callback(walk.position, walk.gradient, data, generator)
+    else:
+        energy = propose(state, walk.numbers[ENERGY], proposal, data, generator)
     walk.counters[EVALUATIONS] += 1
-    return propose(state, walk.numbers[ENERGY], proposal, data, generator)
+    walk.counters[WRONG] += not energy > -math.inf
+    return energy
 
 
 @njit(**LOOP)
@@ -255,7 +261,7 @@ def enter(propose, callback, data, generator, plan, walk):
     state, proposal, numbers = walk.state, walk.proposal, walk.numbers
     for _ in range(ENTRY_MOVES):
         energy = numbers[ENERGY]
-        if plan.low < energy <= plan.high:
+        if plan.low < energy <= plan.high or walk.counters[WRONG]:
             return
         new = propose_move(propose, callback, data, generator, plan, walk, state, proposal)
         if max(plan.low - new, new - plan.high) <= max(plan.low - energy, energy - plan.high):
@@ -271,7 +277,7 @@ def advance(propose, callback, data, generator, plan, walk, learned, stop):
     state, proposal = walk.state, walk.proposal
     cell = cell_of(numbers[ENERGY], plan)
     for step in range(counters[STEP] + 1, stop + 1):
-        if counters[FINISHED]:
+        if counters[FINISHED] or counters[WRONG]:
             break
         new = propose_move(propose, callback, data, generator, plan, walk, state, proposal)
         if plan.low < new <= plan.high:
@@ -311,7 +317,7 @@ class _Walker:
 
     def __init__(self, model, steps, plan, desired, start, seed):
         self.plan, self.generator = plan, np.random.default_rng(seed)
-        continuous = plan.continuous
+        continuous, self.name = plan.continuous, model.name
         callback = model.callback if continuous else _no_callback
         propose = _no_propose if continuous else model.propose
         self.fixed = (propose, callback, model.data, self.generator, plan)
@@ -320,6 +326,7 @@ class _Walker:
         self.walk = Walk(
             state=state.copy(),
             proposal=np.empty(model.dim),
+            position=np.empty(model.dim),
             gradient=np.empty(model.dim),
             numbers=np.zeros(NUMBERS),
             counters=np.zeros(COUNTERS, dtype=np.int64),
@@ -330,6 +337,7 @@ class _Walker:
         self.walk.numbers[[ENERGY, GAIN]] = energy, 1.0
         self.walk.counters[[EVALUATIONS, NEXT_CHECK]] = 1, plan.check_every
         enter(*self.fixed, self.walk)
+        self._check_energies()
         if not plan.low < self.walk.numbers[ENERGY] <= plan.high:
             raise ValueError(
                 f"start must lead into the partition ({plan.low:g}, {plan.high:g}]: {ENTRY_MOVES} "
@@ -350,6 +358,14 @@ class _Walker:
     def advance(self, stop):
         """Move on to step `stop`, or until the gain is below its final value."""
         advance(*self.fixed, self.walk, self.learned, stop)
+        self._check_energies()
+
+    def _check_energies(self):
+        if self.walk.counters[WRONG]:
+            raise ValueError(
+                f"model must have energies above minus infinity, {self.name!r} has not: one is NaN "
+                f"or minus infinity after {self.walk.counters[STEP]} steps"
+            )
 
     @property
     def log_g(self):
@@ -365,13 +381,18 @@ class _Walker:
 
 
 def _cells(partition):
-    if not isinstance(partition, EnergyPartition):
-        raise ValueError(f"partition must be an EnergyPartition, got {partition!r}")
-    return partition.bins
+    bins = checks.instance("partition", partition, EnergyPartition).bins
+    checks.memory(200 * bins, partition=partition)  # arrays, and settings as lists
+    return bins
 
 
-def _run(name, model, steps, partition, step_size, start, seed, progress, own, desired, **rule):
+def _run(
+    name, model, steps, partition, step_size, start, seed, workers, progress, own, desired, **rule
+):
     """Check what both have in common, walk, and gather what was learned."""
+    if workers is not None:
+        checks.integer("workers", workers, least=1)
+    checks.flag("progress", progress)
     continuous = not isinstance(model, DiscreteTarget)
     if continuous:
         exact_target("model", model, otherwise="a csgld_core.DiscreteTarget or ")
@@ -518,6 +539,7 @@ def wang_landau(
         step_size,
         start,
         seed,
+        workers,
         progress,
         own,
         np.full(bins, 1.0 / bins),
@@ -586,6 +608,7 @@ def samc(
         step_size,
         start,
         seed,
+        workers,
         progress,
         own,
         desired / desired.sum(),

@@ -9,11 +9,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import checks, provenance
-from .target import exact_target
+from .target import Target, exact_target
 
 
 def _log_weights(log_weights):
-    log_weights = np.asarray(log_weights, dtype=np.float64)
+    try:
+        log_weights = np.asarray(log_weights)
+        if log_weights.dtype.kind not in "biuf":
+            raise TypeError
+        log_weights = log_weights.astype(np.float64, copy=False)
+    except (TypeError, ValueError):
+        raise checks.refused("log_weights", log_weights, "an array of numbers") from None
     usable = log_weights.size and np.max(log_weights, initial=-math.inf) > -math.inf
     if not usable or np.isnan(log_weights).any() or (log_weights == math.inf).any():
         raise ValueError(
@@ -34,6 +40,18 @@ def normalise(log_weights):
     log_weights = _log_weights(log_weights)
     weights = np.exp(log_weights - log_weights.max())
     return weights / weights.sum()
+
+
+def of_positions(function, positions):
+    """Values (n,) or (n, k) of a function of positions (n, dim), which gets a copy of them."""
+    checks.function("function", function, "None or a function of positions")
+    values = np.asarray(function(positions.copy()))
+    if values.ndim == 0 or len(values) != len(positions) or values.dtype.kind not in "biufc":
+        raise ValueError(
+            f"function must return numbers (n,) or (n, k) for positions {positions.shape}, "
+            f"got shape {values.shape} of {values.dtype}"
+        )
+    return values
 
 
 def effective_sample_size(log_weights):
@@ -60,6 +78,9 @@ def systematic_resample(log_weights, n, seed):
         If log weights are unusable or n < 1.
     """
     n = checks.integer("n", n, least=1)
+    checks.memory(8 * 4 * n, n=n)
+    if not isinstance(seed, np.random.Generator):
+        seed = checks.integer("seed", seed, least=0)
     cumulated = np.cumsum(normalise(log_weights).ravel())
     points = (np.random.default_rng(seed).random() + np.arange(n)) / n
     # Rounding may leave the last sum a little below 1.
@@ -107,7 +128,9 @@ class WeightedSample:
         -------
         float or array
         """
-        values = self.positions if function is None else np.asarray(function(self.positions))
+        values = self.positions
+        if function is not None:
+            values = of_positions(function, self.positions)
         return normalise(self.log_weights) @ values
 
     def effective_sample_size(self):
@@ -148,13 +171,18 @@ class Distribution:
                 )
 
     def _check(self, method, values, shape):
-        values = np.array(values, dtype=np.float64, order="C")
-        if values.size != math.prod(shape) or np.isnan(values).any():
+        allowed = f"numbers of shape {shape}, finite or a log density of 0"
+        try:
+            checked = checks.array(method, values, None, finite=False).copy()
+        except ValueError:
+            checked = np.empty(0)
+        infinite = np.isinf(checked) if method == "rvs" else checked == np.inf
+        if checked.size != math.prod(shape) or infinite.any():
             raise ValueError(
                 f"{self.argument} must be a distribution of {self.dim} coordinates: its {method} "
-                f"gives shape {values.shape} where {shape} without NaN is needed"
+                f"must give {allowed}, got shape {np.shape(checked)}: {checks.shown(values)}"
             )
-        return values.reshape(shape)
+        return checked.reshape(shape)
 
     def draw(self, n, generator):
         """Positions (n, dim)."""
@@ -178,6 +206,7 @@ def energies_inside(target, positions):
     ValueError
         If an energy is NaN or minus infinity.
     """
+    checks.instance("target", target, Target)
     inside = target.contains(positions)
     energies = np.full(len(positions), np.inf)
     energies[inside] = target.energies(positions[inside])
@@ -221,6 +250,7 @@ def importance_sampling(target, n, *, proposal=None, temperature=1.0, seed=None)
     """
     exact_target("target", target)
     n = checks.integer("n", n, least=1)
+    checks.memory(8 * 6 * n * (target.dim + 2), n=n)
     temperature = checks.number("temperature", temperature, above=0.0)
     if proposal is None and target.box is None:
         raise ValueError(f"proposal must be given for {target!r}, which has no box, got None")

@@ -4,7 +4,16 @@ import math
 
 import numpy as np
 
-from . import exact
+from . import checks, exact
+from .run import Run
+from .target import Target
+
+
+def _check(run, target):
+    checks.instance("run", run, Run)
+    checks.instance("target", target, Target)
+    if run.dim != target.dim:
+        raise ValueError(f"target must have dim {run.dim}, that of the run, got dim {target.dim}")
 
 
 def _temperature(run):
@@ -16,6 +25,8 @@ def _flat(run):
 
 
 def _histograms(run, target, bins, weighted):
+    _check(run, target)
+    checks.flag("weighted", weighted)
     cells = exact.histogram_bins(target, bins, _temperature(run))
     found = np.bincount(cells.index(_flat(run)), run.weights(weighted).ravel(), cells.cells)
     return found, exact.histogram(target, bins, _temperature(run))
@@ -49,26 +60,32 @@ def kl_divergence(run, target, bins=50, weighted=True):
         return float(np.sum(found[used] * np.log(found[used] / truth[used])))
 
 
+def _modes(run, target):
+    """The mode (draws of all chains,) of each draw."""
+    _check(run, target)
+    return target.mode_index(_flat(run))
+
+
 def mode_masses(run, target, weighted=True):
     """Estimated probability (modes,) of each of the target's modes."""
-    label = target.mode_index(_flat(run))
+    label = _modes(run, target)
     return np.bincount(label, run.weights(weighted).ravel(), len(target.modes))
 
 
 def mode_mass_error(run, target, weighted=True):
     """Total variation between estimated and exact mode masses."""
-    truth = exact.mode_masses(target, _temperature(run))
-    return float(0.5 * np.abs(mode_masses(run, target, weighted) - truth).sum())
+    found = mode_masses(run, target, weighted)
+    return float(0.5 * np.abs(found - exact.mode_masses(target, _temperature(run))).sum())
 
 
 def modes_met(run, target):
     """Number of modes among the draws of all chains."""
-    return int(np.unique(target.mode_index(_flat(run))).size)
+    return int(np.unique(_modes(run, target)).size)
 
 
 def transitions(run, target):
     """How often successive draws of a chain lie in different modes, summed over chains."""
-    label = target.mode_index(_flat(run)).reshape(run.chains, run.draws)
+    label = _modes(run, target).reshape(run.chains, run.draws)
     return int(np.count_nonzero(np.diff(label, axis=1)))
 
 
@@ -77,7 +94,7 @@ def gradients_to_all_modes(run, target):
 
     Visits between kept draws are not seen.
     """
-    label = target.mode_index(_flat(run)).reshape(run.chains, run.draws)
+    label = _modes(run, target).reshape(run.chains, run.draws)
     first = 0
     for mode in range(len(target.modes)):
         met = (label == mode).any(axis=0)
@@ -106,12 +123,11 @@ def integrated_autocorrelation_time(values):
     ValueError
         If there are fewer than 4 draws or values are not finite.
     """
-    values = np.atleast_2d(np.asarray(values, dtype=np.float64))
-    if values.ndim != 2 or values.shape[1] < 4 or not np.isfinite(values).all():
-        raise ValueError(
-            "values must be finite, (draws,) or (chains, draws) with at least 4 draws, got an "
-            f"array of shape {values.shape}"
-        )
+    allowed = "finite, (draws,) or (chains, draws) with at least 4 draws"
+    shape = (None,) * max(1, min(2, checks.axes(values)))
+    values = np.atleast_2d(checks.array("values", values, shape, allowed=allowed))
+    if values.shape[1] < 4 or not len(values):
+        raise ValueError(f"values must be {allowed}, got an array of shape {values.shape}")
     draws = values.shape[1]
     if (np.ptp(values, axis=1) == 0).all():
         return math.inf

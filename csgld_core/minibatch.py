@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from . import checks
 from .target import FAST
 
 
@@ -70,6 +71,11 @@ def minibatch_variance(energies, size, replacement=False):
     -------
     float
     """
+    energies = checks.array("energies", energies, (None,), allowed="finite numbers (n,), n >= 1")
     rows = len(energies)
+    if rows == 0:
+        raise checks.refused("energies", energies, "finite numbers (n,), n >= 1")
+    replacement = checks.flag("replacement", replacement)
+    size = checks.integer("size", size, least=1, most=None if replacement else rows)
     variance = rows**2 / size * float(np.var(energies))
     return variance if replacement else variance * (rows - size) / max(rows - 1, 1)

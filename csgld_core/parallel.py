@@ -11,6 +11,7 @@ import platform
 import re
 import threading
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -73,7 +74,9 @@ def each(function, arguments, *, workers=None, client=None, progress=False):
     ValueError
         If `workers` is no whole number >= 1, or `client` no connected Client, or both are given.
     """
-    arguments = list(arguments)
+    checks.function("function", function)
+    arguments = checks.several("arguments", arguments)
+    checks.flag("progress", progress)
     if client is not None:
         _check_client(client, workers)
     elif workers is not None:
@@ -294,6 +297,7 @@ def in_threads(tasks, workers=None):
     Exception
         The first one that a task raised.
     """
+    tasks = [checks.function("tasks", t, "functions") for t in checks.several("tasks", tasks)]
     stop = threading.Event()
 
     def call(task):
@@ -345,6 +349,7 @@ def replicate(sampler, seeds, *, workers=None, client=None, progress=False, **se
         If runs fail, after all others have ended: the exception of the first of their seeds, whose
         attribute `finished` is a dict seed -> Run of what did not fail.
     """
+    checks.function("sampler", sampler)
     seeds = check_seeds(seeds)
     calls = [{"seed": seed} for seed in seeds]
     paths = checkpoints([settings.pop("checkpoint", None)] * len(seeds), calls)
@@ -403,7 +408,24 @@ def sample(sampler, settings, attempts):
 
 def check_seeds(seeds):
     """The seeds as a list of int >= 0, or ValueError."""
+    allowed = "whole numbers >= 0"
+    if isinstance(seeds, (str, bytes)):
+        raise checks.refused("seeds", seeds, allowed)
+    if hasattr(seeds, "__len__") and checks.axes(seeds) != 0:
+        checks.memory(100 * len(seeds), seeds=seeds)
+    seeds = checks.several("seeds", seeds, allowed)
     return [checks.integer("seeds", seed, least=0) for seed in seeds]
+
+
+def check_methods(methods):
+    """`methods` if it is a mapping of name -> (sampler, settings), or ValueError."""
+    try:
+        fine = all(callable(s) and isinstance(kw, Mapping) for s, kw in methods.values())
+    except (AttributeError, TypeError, ValueError):
+        fine = False
+    if not fine:
+        raise ValueError(f"methods must map names to (sampler, settings), got {methods!r}")
+    return methods
 
 
 def checkpoints(templates, labels):
@@ -430,7 +452,7 @@ def checkpoints(templates, labels):
         if template is None:
             own.append({})
             continue
-        path = os.fspath(template)
+        path = str(checks.path("checkpoint", template))
         for name, value in label.items():
             path = path.replace(f"{{{name}}}", re.sub(r"[^\w.+-]+", "_", str(value)))
         if "{seed}" not in os.fspath(template) or path in taken:

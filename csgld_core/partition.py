@@ -50,11 +50,13 @@ class EnergyPartition:
     @property
     def edges(self):
         """The bins + 1 borders of the cells (energy)."""
+        checks.memory(8 * 2 * self.bins, bins=self.bins)
         return np.linspace(self.low, self.high, self.bins + 1)
 
     @property
     def centres(self):
         """The middle of each cell (energy)."""
+        checks.memory(8 * 4 * self.bins, bins=self.bins)
         return self.low + self.width * (np.arange(self.bins) + 0.5)
 
     def index(self, energy):
@@ -74,9 +76,7 @@ class EnergyPartition:
         ValueError
             If an energy is NaN.
         """
-        energy = np.asarray(energy, dtype=np.float64)
-        if np.isnan(energy).any():
-            raise ValueError("energy must not be NaN")
+        energy = checks.array("energy", energy, None, finite=False)
         cell = np.ceil((energy - self.low) * (self.bins / (self.high - self.low))) - 1.0
         cell = np.clip(cell, 0, self.bins - 1).astype(np.int64)
         return int(cell) if cell.ndim == 0 else cell

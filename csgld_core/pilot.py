@@ -264,6 +264,10 @@ def look_back(target, run, curvature):
 
 def _partition(lowest, high, temperature):
     """Cells from below the lowest energy to the first border above `high`."""
+    if not math.isfinite(high - lowest):
+        raise ValueError(
+            f"partition must be given: the pilot met energies from {lowest:g} to {high:g}"
+        )
     width = max(CELL * temperature, (high - lowest) / MOST_CELLS)
     bins = max(2, math.ceil((high - lowest) / width) + 1)
     low = lowest - width

@@ -16,8 +16,7 @@ BATCH_SIZE, REPLACEMENT, PRIOR_PRECISION, HEADER = 0, 1, 2, 3
 
 def _data(rows, batch_size, replacement, prior_precision):
     """The data (HEADER + n, columns) of a target, after a check of the minibatch's size."""
-    if not isinstance(replacement, bool):
-        raise ValueError(f"replacement must be True or False, got {replacement!r}")
+    replacement = checks.flag("replacement", replacement)
     header = np.zeros((HEADER, rows.shape[1]))
     if batch_size is not None:
         most = None if replacement else len(rows)
@@ -81,6 +80,7 @@ def _mixture_estimate(position, gradient, data, generator):
 def mixture_data(n=1000, seed=0):
     """`n` draws (n,) from N(-5, 5^2) / 2 + N(25, 5^2) / 2, the data of E5."""
     n = checks.integer("n", n, least=1)
+    checks.memory(8 * 6 * n, n=n)
     generator = np.random.default_rng(checks.integer("seed", seed, least=0))
     means = np.where(generator.random(n) < 0.5, -5.0, 25.0)
     return means + SPREAD * generator.standard_normal(n)

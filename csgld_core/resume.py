@@ -1,5 +1,7 @@
 """Go on from a checkpoint."""
 
+import numpy as np
+
 from . import checks, samplers
 from .checkpoint import Checkpoint
 from .energy_pdf import ContourScheme
@@ -42,43 +44,51 @@ def resume(path, *, target=None, workers=None, progress=False):
     ValueError
         If the file is no checkpoint of this version, or the target is not that of the run.
     """
+    if target is not None:
+        checks.instance("target", target, Target)
+    if workers is not None:
+        checks.integer("workers", workers, least=1)
+    checks.flag("progress", progress)
     checkpoint = Checkpoint.load(path)
-    call = checkpoint.arguments
-    sampler = SAMPLERS[checks.choice("sampler of the checkpoint", call["sampler"], SAMPLERS)]
+    with checkpoint.blamed():
+        call = checkpoint.arguments
+        sampler = SAMPLERS[checks.choice("sampler", call["sampler"], SAMPLERS)]
+        steps, name = call["steps"], checks.instance("target", call["target"], dict)["name"]
+        settings = dict(call["settings"])
+        if "partition" in settings:
+            settings["partition"] = EnergyPartition(**settings["partition"])
+            settings["scheme"] = ContourScheme(**settings["scheme"])
+        checkpoint.pilot = settings.pop("pilot", None)
+        settings["checkpoint_interval"] = call["interval"]
+        recipe = call["recipe"]
+        rebuilt = None if recipe is None else rebuild(recipe)
+    target = rebuilt if target is None else target
     if target is None:
-        if call["recipe"] is None:
-            name = call["target"]["name"]
-            raise ValueError(f"target must be given: {name!r} is not of the catalogue, got None")
-        target = rebuild(call["recipe"])
+        raise ValueError(f"target must be given: {name!r} is not of the catalogue, got None")
     _check_target(target, checkpoint)
-    settings = dict(call["settings"])
-    if "partition" in settings:
-        settings["partition"] = EnergyPartition(**settings["partition"])
-        settings["scheme"] = ContourScheme(**settings["scheme"])
-    checkpoint.pilot = settings.pop("pilot", None)
-    return sampler(
-        target,
-        call["steps"],
-        **settings,
-        workers=workers,
-        progress=progress,
-        checkpoint=checkpoint,
-        checkpoint_interval=call["interval"],
-    )
+    try:
+        return sampler(
+            target, steps, **settings, workers=workers, progress=progress, checkpoint=checkpoint
+        )
+    except (KeyError, TypeError, ValueError):
+        if checkpoint.begun:
+            raise
+        with checkpoint.blamed():
+            raise
 
 
 def _check_target(target, checkpoint):
     """Raise unless the target is the one of the run: by its description and its energies."""
-    if not isinstance(target, Target):
-        raise ValueError(f"target must be a csgld_core.Target or None, got {target!r}")
     stored = checkpoint.arguments["target"]
     if target.description() != stored:
         raise ValueError(f"target must be that of the run, {stored}, got {target.description()}")
     state = checkpoint.states[0]
-    if target.exact and state["counters"][0] >= 0:
-        found = target.energies(state["walkers.position"])
-        if not (found == state["walkers.exact_energy"]).all():
-            raise ValueError(
-                f"target must be that of the run: where it stopped the energies were "
-                f"{state['walkers.exact_energy'].tolist()}, got {found.tolist()}"
-            )
+    with checkpoint.blamed():
+        begun = target.exact and state["counters"][0] >= 0
+        energies = state["walkers.exact_energy"]
+        positions = checks.array("position", state["walkers.position"], (None, target.dim))
+    if begun and not np.array_equal(found := target.energies(positions), energies):
+        raise ValueError(
+            f"target must be that of the run: where it stopped the energies were "
+            f"{energies.tolist()}, got {found.tolist()}"
+        )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from . import files, importance
+from . import checks, files, importance
 from .energy_pdf import ContourScheme
 from .partition import EnergyPartition
 
@@ -84,6 +84,7 @@ class Run:
 
     def weights(self, weighted=True):
         """Normalised importance weights (chains, draws) that sum to 1; equal if not `weighted`."""
+        weighted = checks.flag("weighted", weighted)
         log_weights = self.log_weights if weighted else np.zeros_like(self.log_weights)
         return importance.normalise(log_weights)
 
@@ -102,8 +103,10 @@ class Run:
         float or array
         """
         positions = self.positions.reshape(-1, self.dim)
-        values = positions if function is None else np.asarray(function(positions))
-        return self.weights(weighted).ravel() @ values
+        weights = self.weights(weighted).ravel()
+        return weights @ (
+            positions if function is None else importance.of_positions(function, positions)
+        )
 
     def effective_sample_size(self):
         """Kish's (sum w)^2 / sum w^2 of the importance weights w of all draws.
@@ -155,8 +158,42 @@ class Run:
         settings, members = files.load_arrays(path, FORMAT, "Run.save")
         try:
             for name in ("gradient_evaluations", "clamped", "rejected", "swaps"):
-                members[name] = int(members[name])
-            members["partial"] = bool(members["partial"])
-            return cls(settings=settings, **members)
-        except (KeyError, TypeError, ValueError) as e:
-            raise ValueError(f"path must be a file written by Run.save, got {path!r} ({e})") from e
+                members[name] = members[name].item()
+            members["partial"] = checks.flag("partial", members["partial"].item())
+            run = cls(settings=settings, **members)
+            run._check()
+        except (AttributeError, KeyError, TypeError, ValueError) as e:
+            raise ValueError(
+                f"path must be a file written by Run.save, got {str(path)!r}, which is damaged "
+                f"({type(e).__name__}: {e})"
+            ) from e
+        return run
+
+    def _check(self):
+        """Raise unless settings are what they should be and all arrays fit together."""
+        checks.number("temperature", self.settings["temperature"], above=0.0)
+        for name, least in (("completed_steps", 0), ("gradients_per_step", 1), ("seed", 0)):
+            checks.integer(name, self.settings[name], least=least)
+        for name, kind in (("sampler", str), ("target", dict)):
+            checks.instance(name, self.settings[name], kind)
+        for name in ("gradient_evaluations", "clamped", "rejected", "swaps"):
+            checks.integer(name, getattr(self, name), least=0)
+        chains, draws, _ = self.positions.shape
+        shapes = {
+            "steps": (draws,),
+            "positions": self.positions.shape,
+            **dict.fromkeys(("energies", "multipliers", "log_weights"), (chains, draws)),
+        }
+        if self.exact_energies is not None:
+            shapes["exact_energies"] = (chains, draws)
+        if self.energy_pdfs is not None:
+            checks.instance("scheme", self.scheme, ContourScheme)
+            shapes["energy_pdfs"] = (chains, self.partition.bins)
+            shapes["history_steps"] = self.history_steps.shape
+            cells = self.energy_pdf_histories.shape[-1]
+            shapes["energy_pdf_histories"] = (chains, self.history_steps.size, cells)
+        for name, shape in shapes.items():
+            found = getattr(self, name)
+            kind = np.int64 if name.endswith("steps") else np.float64
+            if found.shape != shape or found.dtype != kind:
+                raise ValueError(f"{name} has shape {found.shape} of {found.dtype}, not {shape}")

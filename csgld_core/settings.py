@@ -9,6 +9,8 @@ from .checkpoint import as_checkpoint
 from .integrators import INTEGRATORS, WALLS
 from .target import Target
 
+CHAIN_BYTES = 10_000  # of the Python objects of one
+
 
 @dataclass(frozen=True, kw_only=True)
 class Common:
@@ -65,17 +67,26 @@ def check_common(target, steps, keywords):
     steps : int
     common : Common
         With an integer seed and `start` as None or an array (chains, dim).
+
+    Raises
+    ------
+    ValueError
+    MemoryError
+        If the draws would fill this machine.
     """
-    if not isinstance(target, Target):
-        raise ValueError(f"target must be a csgld_core.Target, got {target!r}")
+    checks.instance("target", target, Target)
     steps = checks.integer("steps", steps, least=1, most=10**15)
     common = Common(**keywords)
     burn_in = checks.integer("burn_in", common.burn_in, least=0, most=steps - 1)
     chains = checks.integer("chains", common.chains, least=1)
     if common.workers is not None:
         checks.integer("workers", common.workers, least=1)
-    if not isinstance(common.progress, bool):
-        raise ValueError(f"progress must be True or False, got {common.progress!r}")
+    checks.flag("progress", common.progress)
+    thin = checks.integer("thin", common.thin, least=1, most=steps - burn_in)
+    kept = (steps - burn_in) // thin
+    # Draws, once more when chains are joined, and what a chain needs besides.
+    size = 8 * (2 * kept * (target.dim + 4) + 10 * target.dim) + CHAIN_BYTES
+    checks.memory(chains * size, steps=steps, thin=thin, chains=chains)
     checks.choice("walls", common.walls, WALLS)
     checks.choice("integrator", common.integrator, INTEGRATORS)
     if common.integrator == "mala" and not target.exact:
@@ -86,7 +97,7 @@ def check_common(target, steps, keywords):
         common,
         temperature=checks.number("temperature", common.temperature, above=0.0),
         chains=chains,
-        thin=checks.integer("thin", common.thin, least=1, most=steps - burn_in),
+        thin=thin,
         burn_in=burn_in,
         start=None if common.start is None else _check_start(common.start, chains, target),
         friction=_check_friction(common.friction),
@@ -107,7 +118,7 @@ def _check_friction(friction):
 def _check_start(start, chains, target):
     dim = target.dim
     allowed = f"None or finite numbers of shape ({dim},) or ({chains}, {dim})"
-    shape = (dim,) if np.ndim(start) == 1 else (chains, dim)
+    shape = (dim,) if checks.axes(start) == 1 else (chains, dim)
     start = checks.array("start", start, shape, allowed=allowed)
     start = np.array(np.broadcast_to(start, (chains, dim)))
     inside = target.contains(start)

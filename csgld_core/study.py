@@ -15,7 +15,7 @@ from numbers import Real
 import numpy as np
 
 from . import checks, files
-from .parallel import attempts_of, check_seeds, checkpoints, each, sample
+from .parallel import attempts_of, check_methods, check_seeds, checkpoints, each, sample
 
 INTERRUPTED = "interrupted"
 SHOWN_ROWS = 40
@@ -73,6 +73,10 @@ def study(
     """
     seeds = check_seeds(seeds)
     measures = _check_measures(measures)
+    checks.flag("timed", timed)
+    checks.flag("progress", progress)
+    if vary is not None and not isinstance(vary, Mapping):
+        raise checks.refused("vary", vary, "None or a mapping of keyword to values")
     vary = {keyword: _labelled(keyword, values) for keyword, values in dict(vary or {}).items()}
     if twice := vary.keys() & changes.keys():
         raise ValueError(f"vary must not name what changes set too, got {sorted(twice)}")
@@ -82,7 +86,7 @@ def study(
         raise ValueError(f"names in vary and measures must differ from others, got {columns}")
 
     cases, places = [], []  # a case is a method with its settings; a place is where a row stands
-    for name, (sampler, settings) in _check_methods(methods).items():
+    for name, (sampler, settings) in check_methods(methods).items():
         for labels in itertools.product(*vary.values()):
             varied = {key: vary[key][label] for key, label in zip(vary, labels, strict=True)}
             cases.append(_case(name, sampler, {**settings, **changes, **varied}))
@@ -113,16 +117,6 @@ def study(
             raise KeyboardInterrupt
         checks.warn(table.state())
     return table
-
-
-def _check_methods(methods):
-    try:
-        fine = all(callable(s) and isinstance(kw, Mapping) for s, kw in methods.values())
-    except (AttributeError, TypeError, ValueError):
-        fine = False
-    if not fine:
-        raise ValueError(f"methods must map names to (sampler, settings), got {methods!r}")
-    return methods
 
 
 def _check_measures(measures):
@@ -226,10 +220,15 @@ class Table:
     """
 
     def __init__(self, rows, columns=None):
-        self.rows = [dict(row) for row in rows]
+        self.rows = checks.several("rows", rows)
+        if not all(isinstance(row, Mapping) for row in self.rows):
+            raise checks.refused("rows", rows, "a list of dicts")
+        self.rows = [dict(row) for row in self.rows]
         if columns is None:
             columns = self.rows[0] if self.rows else ()
-        self.columns = list(columns)
+        self.columns = checks.several("columns", columns)
+        if isinstance(columns, (str, bytes)) or not all(isinstance(c, str) for c in self.columns):
+            raise checks.refused("columns", columns, "None or a list of texts")
         for row in self.rows:
             if row.keys() != set(self.columns):
                 raise ValueError(f"rows must have the columns {self.columns}, got {row!r}")
@@ -283,9 +282,10 @@ class Table:
             The columns `by`, `mean`, `standard_error` (NaN for a single run), `n`, the number of
             rows with a value, and `missing`, the number of those without.
         """
-        by = [by] if isinstance(by, str) else list(by)
-        for column in (*by, measure):
-            self._check(column)
+        by = [by] if isinstance(by, str) else checks.several("by", by, "a column or some")
+        for column in by:
+            self._check(column, "by")
+        self._check(measure, "measure")
         groups = {}
         for row in self.rows:
             groups.setdefault(tuple(row[column] for column in by), []).append(row[measure])
@@ -324,19 +324,24 @@ class Table:
         ValueError
             If there is no first line with the columns, or rows differ in length.
         """
-        with open(path, newline="", encoding="utf-8") as file:
-            lines = list(csv.reader(file))
-        if len({len(line) for line in lines}) != 1:
-            raise ValueError(f"path must be a CSV file with rows of equal length, got {path!r}")
+        path = checks.path("path", path)
+        try:
+            with open(path, newline="", encoding="utf-8") as file:
+                lines = list(csv.reader(file, strict=True))
+        except (ValueError, csv.Error) as e:  # bytes that are no text, or no CSV
+            raise ValueError(f"path must be a CSV file, got {str(path)!r} ({e})") from e
+        if len({len(line) for line in lines}) != 1 or len(set(lines[0])) < len(lines[0]):
+            raise ValueError(
+                f"path must be a CSV file with rows of equal length, got {str(path)!r}"
+            )
         columns, *lines = lines
         values = [_parse(column) for column in zip(*lines, strict=True)]
         return cls(
             [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)], columns
         )
 
-    def _check(self, column):
-        if column not in self.columns:
-            raise ValueError(f"column must be one of {self.columns}, got {column!r}")
+    def _check(self, column, name="column"):
+        checks.choice(name, column, self.columns)
 
     def _cells(self):
         shown = [[_cell(row[column]) for column in self.columns] for row in self.rows[:SHOWN_ROWS]]

@@ -7,7 +7,9 @@ compiled once for all targets. A second such function may estimate the energy fr
 
 import functools
 import inspect
+import itertools
 import warnings
+import weakref
 
 import numpy as np
 from numba import float64, njit, objmode
@@ -89,13 +91,35 @@ def _interpreted(function):
         stacklevel=4,
     )
 
+    number = next(_NUMBERS)
+
     @njit(CALLBACK_SIGNATURE)
     def interpreted(position, gradient, data, generator):
         with objmode(energy="float64"):
-            energy = float(function(position, gradient))
+            energy = _call(number, position, gradient)
         return energy
 
+    _INTERPRETED[number] = function
+    weakref.finalize(interpreted, _INTERPRETED.pop, number)
     return interpreted
+
+
+# Numba keeps a pickle of what the interpreter is to call, and unpickles it in whichever thread is
+# first: a copy of the user's function, made under the import lock of its module. A number is safe.
+_NUMBERS, _INTERPRETED = itertools.count(), {}
+
+
+def _call(number, position, gradient):
+    """A plain Python callback, with arrays that it may keep or change; what it leaves is NaN."""
+    filled = np.full(gradient.shape, np.nan)
+    energy = _INTERPRETED[number](position.copy(), filled)
+    gradient[:] = filled
+    try:
+        return float(None if isinstance(energy, (str, bytes)) or np.ndim(energy) else energy)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"energy_and_gradient must return the energy, a number, got {checks.shown(energy)}"
+        ) from None
 
 
 @njit(
@@ -180,12 +204,15 @@ class Target:
                 f"got {energy_and_gradient!r}"
             )
         self.dim = checks.integer("dim", dim, least=1)
+        checks.memory(8 * 20 * self.dim, dim=self.dim)
         self.box = None if box is None else _as_box(box, self.dim)
         self.name = str(name)
         self.noise = checks.number("noise", noise, least=0.0)
         self.modes = None if modes is None else checks.array("modes", modes, (None, self.dim))
+        if modes is not None and not len(self.modes):
+            raise checks.refused("modes", modes, "None or one at least")
         if basin is not None and not callable(basin):
-            raise ValueError(f"basin must be None or a function of positions, got {basin!r}")
+            raise checks.refused("basin", basin, "None or a function of positions")
         self.basin = basin
         self.data = np.zeros((1, 1)) if data is None else checks.array("data", data, (None, None))
         if energy_variance is not None:
@@ -193,8 +220,7 @@ class Target:
         elif estimate is None:
             energy_variance = self.noise**2
         self.energy_variance = energy_variance
-        if not isinstance(axisymmetric, bool):
-            raise ValueError(f"axisymmetric must be True or False, got {axisymmetric!r}")
+        axisymmetric = checks.flag("axisymmetric", axisymmetric)
         if axisymmetric and self.box is not None:
             raise ValueError(f"axisymmetric must be False with a box, got {axisymmetric!r}")
         self.axisymmetric = axisymmetric
@@ -262,6 +288,7 @@ class Target:
 
         Estimates and noise are drawn with the numpy `generator`, afresh at each position.
         """
+        checks.instance("generator", generator, np.random.Generator)
         energies, gradients = self._evaluate(self.sampled, positions, generator)
         energies += self.noise * generator.standard_normal(energies.shape)
         gradients += self.noise * generator.standard_normal(gradients.shape)
@@ -286,7 +313,7 @@ class Target:
             raise ValueError(f"modes of target {self.name!r} must be given for this, got None")
         positions = checks.array("positions", positions, (None, self.dim))
         if self.basin is not None:
-            return np.asarray(self.basin(positions), dtype=np.int64)
+            return self._labels(self.basin(positions.copy()), len(positions))
         nearest, best = np.zeros(len(positions), dtype=np.int64), np.full(len(positions), np.inf)
         for mode, centre in enumerate(self.modes):
             distance = ((positions - centre) ** 2).sum(axis=1)
@@ -294,8 +321,22 @@ class Target:
             best = np.minimum(best, distance)
         return nearest
 
+    def _labels(self, found, n):
+        """What `basin` gave for n positions, if these are indices of modes."""
+        allowed = f"indices of its {len(self.modes)} modes, shape ({n},)"
+        name = f"basin of {self.name!r}"
+        try:
+            labels = checks.array(name, found, (n,)).astype(np.int64)
+        except ValueError:
+            labels = None
+        fine = labels is not None and labels == found
+        if not np.all(fine) or not ((labels >= 0) & (labels < len(self.modes))).all():
+            raise ValueError(f"{name} must give {allowed}, got {checks.shown(found)}")
+        return labels
+
     def start(self, generator):
         """A starting point (dim,): uniform in the box, or from N(0, I) where there is none."""
+        checks.instance("generator", generator, np.random.Generator)
         if self.box is None:
             return generator.standard_normal(self.dim)
         return generator.uniform(self.box[0], self.box[1])
@@ -318,6 +359,7 @@ class Target:
         ValueError
             If an energy or a gradient is not finite, or something differs.
         """
+        tolerance = checks.number("tolerance", tolerance, above=0.0)
         if positions is None:
             generator = np.random.default_rng(0)
             starts = [self.start(generator) for _ in range(20)]
@@ -382,18 +424,18 @@ def exact_target(name, target, otherwise=""):
     """Raise ValueError unless `target` is a Target with exact energies; `name` is the argument."""
     allowed = f"{otherwise}a csgld_core.Target with exact energies, noise 0"
     if not isinstance(target, Target) or not target.exact:
-        raise ValueError(f"{name} must be {allowed}, got {target!r}")
+        raise checks.refused(name, target, allowed)
 
 
 def _as_box(box, dim):
     allowed = f"None or (low, high), finite numbers or arrays ({dim},), low < high"
     try:
-        low, high = box
-        bounds = np.array([np.broadcast_to(low, dim), np.broadcast_to(high, dim)], dtype=float)
+        low, high = (np.broadcast_to(bound, dim) for bound in box)
+        bounds = checks.array("box", [low, high], (2, dim), allowed=allowed)
     except (TypeError, ValueError):
-        raise ValueError(f"box must be {allowed}, got {box!r}") from None
-    if not np.isfinite(bounds).all() or not (bounds[0] < bounds[1]).all():
-        raise ValueError(f"box must be {allowed}, got {box!r}")
+        bounds = None
+    if bounds is None or not (bounds[0] < bounds[1]).all():
+        raise checks.refused("box", box, allowed)
     return bounds
 
 

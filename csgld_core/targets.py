@@ -144,7 +144,7 @@ def gaussian_mixture(weights, means, covariances, *, noise=0.0, name="gaussian_m
 
 def _inverses(covariances, components, dim):
     """Inverses (k, dim, dim), or (k, dim) if all are diagonal, and log determinants (k,)."""
-    shape = (components, dim) if np.ndim(covariances) == 2 else (components, dim, dim)
+    shape = (components, dim) if checks.axes(covariances) == 2 else (components, dim, dim)
     allowed = f"finite numbers of shape {(components, dim, dim)} or {(components, dim)}"
     covariances = checks.array("covariances", covariances, shape, allowed=allowed)
     if covariances.ndim == 3:
@@ -187,6 +187,7 @@ def phase_coexistence(dim, noise=0.0):
     As at a first-order phase transition, the two have equal masses and different energies.
     """
     dim = checks.integer("dim", dim, least=1)
+    checks.memory(8 * 40 * dim, dim=dim)
     means, variances = np.zeros((2, dim)), np.ones((2, dim))
     means[1, 0], variances[1] = 1.5, 0.25**2
     return gaussian_mixture([1, 1], means, variances, noise=noise, name="phase_coexistence")

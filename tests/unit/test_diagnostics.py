@@ -251,7 +251,7 @@ def test_noise_of_single_cells_is_no_drift():
 
 @pytest.mark.parametrize("since", [0, 1, -0.5, 2.0, math.nan])
 def test_since_is_checked(since):
-    with pytest.raises(ValueError, match="since must be > 0 and < 1, got"):
+    with pytest.raises(ValueError, match="since must be a finite number > 0 and < 1, got"):
         diagnostics.theta_drift(histories([one(0)]), since)
 
 

@@ -107,5 +107,5 @@ def test_bad_input_is_named(name, change, value, allowed):
 
 
 def test_nan_energy_has_no_cell():
-    with pytest.raises(ValueError, match="energy must not be NaN"):
+    with pytest.raises(ValueError, match="energy must be numbers that are not NaN"):
         cc.EnergyPartition(0.0, 1.0, 10).index([0.5, math.nan])

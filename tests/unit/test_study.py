@@ -263,7 +263,7 @@ def test_summaries_are_means_and_standard_errors():
     assert (first["s"], first["mean"], first["n"]) == (0, 3.5, 2)
     assert (second["s"], second["mean"], second["n"]) == (1, 2.0, 1)
     assert math.isnan(second["standard_error"])
-    with pytest.raises(ValueError, match="column must be one of"):
+    with pytest.raises(ValueError, match="measure must be one of"):
         Table(rows).summarise("m", "w")
 
 
