@@ -7,7 +7,6 @@ latest states of all chains. Draws once made do not change, so only the moving s
 import contextlib
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -32,7 +31,7 @@ class Checkpoint:
     """
 
     def __init__(self, path, arguments=None, states=()):
-        self.path, self.arguments, self.states = Path(path), arguments, list(states)
+        self.path, self.arguments, self.states = checks.path("path", path), arguments, list(states)
         self.lock = threading.Lock()
         self.interval, self.due, self.failed, self.pilot = 0.0, 0.0, False, None
         self.begun = False

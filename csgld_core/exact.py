@@ -436,6 +436,7 @@ def _check_contours(target, partition, scheme, zeta, temperature):
     """The scheme; None is the default."""
     _check(target, temperature)
     checks.instance("partition", partition, EnergyPartition)
+    checks.memory(8 * 20 * partition.bins, partition=partition)
     checks.number("zeta", zeta, least=0.0)
     return ContourScheme() if scheme is None else checks.instance("scheme", scheme, ContourScheme)
 

@@ -109,6 +109,8 @@ class _Probe:
         """A minimum of the energy, or a point near one, and its energy."""
 
         def energy_and_gradient(x):
+            if not np.isfinite(x).all():  # it overshot by far
+                return math.inf, np.zeros(x.size)
             energies, gradients = self(x[None])
             return energies[0], gradients[0]
 

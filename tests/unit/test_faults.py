@@ -18,7 +18,6 @@ import zipfile
 import numba
 import numpy as np
 import pytest
-from scipy import stats
 
 import csgld_core as cc
 from csgld_core import checkpoint, claims, figures, files
@@ -147,7 +146,7 @@ def test_energies_that_are_not_finite(user, value, after):
     except cc.DivergenceError:
         assert after
     except ValueError as error:
-        assert re.search("energ|mass", str(error))
+        assert re.search("energ|mass", str(error))  # noqa: PT017
     else:  # an infinite energy is a density of 0
         assert value == math.inf
         assert user in ("mala", "wang_landau", "samc", "annealing", "importance")
@@ -177,7 +176,7 @@ def bound_anew(position, gradient):
 
 
 def test_a_gradient_left_unfilled_shows_at_once():
-    with pytest.raises(ValueError, match="finite energy and gradient, got .*nan"):
+    with pytest.raises(ValueError, match=r"finite energy and gradient, got .*nan"):
         USERS["sgld"](target(bound_anew))
     with pytest.raises(cc.DivergenceError) as caught:  # and not what the last call has left
         cc.sgld(target(turning_bad(bound_anew, 100)), 1000, step_size=0.01, seed=1)
@@ -323,7 +322,7 @@ def test_proposals_that_are_no_distributions(method, change):
             TARGET, base=q, step_size=0.1, particles=10, levels=3, seed=1
         ),
     ):
-        with pytest.raises(ValueError, match="proposal|base"):
+        with pytest.raises(ValueError, match=r"proposal|base"):
             call(Proposal(**{method: change}))
     assert np.isfinite(cc.importance_sampling(TARGET, 10, proposal=Proposal(), seed=1).log_z)
 
@@ -484,7 +483,7 @@ def test_a_disk_that_fills_up_costs_the_checkpoint_but_not_the_run(tmp_path, mon
 
 @pytest.mark.parametrize("saver", ["run", "table", "figure", "checkpoint"])
 def test_places_where_nothing_can_be_written(saver, tmp_path):
-    save, name = SAVERS[saver]
+    save, _ = SAVERS[saver]
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("old")
     places = ["folder", "missing/x", "file/x", "x" * 300, "y/" * 2000 + "x"]
@@ -526,7 +525,7 @@ LOADERS = {"run": cc.Run.load, "state": cc.resume}
 def refused(kind, content, folder):
     path = folder / "damaged"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="path must be .*damaged"):
+    with pytest.raises(ValueError, match=r"path must be .*damaged"):
         LOADERS[kind](path)
 
 
@@ -556,7 +555,7 @@ def test_flipped_bits(kind, saved, tmp_path):
         try:
             found = LOADERS[kind](path)
         except ValueError as error:
-            assert "damaged" in str(error)
+            assert "damaged" in str(error)  # noqa: PT017
         else:  # dates and the like are not content
             assert same(found, wanted)
             survived += 1
@@ -719,7 +718,7 @@ def test_states_of_a_checkpoint_that_were_changed(changes, saved, tmp_path):
 def test_tables_that_are_none(content, tmp_path):
     path = tmp_path / "damaged"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="path must be .*damaged"):
+    with pytest.raises(ValueError, match=r"path must be .*damaged"):
         cc.study.Table.load(path)
 
 
@@ -728,7 +727,7 @@ def test_tables_that_are_none(content, tmp_path):
 )
 def test_claims_that_are_none(content, here):
     (here / "claims.json").write_bytes(content)
-    with pytest.raises(ValueError, match="claims.json must be"):
+    with pytest.raises(ValueError, match=r"claims.json must be"):
         claims.record([CLAIM])
     assert contents(here) == {"claims.json": content}
 

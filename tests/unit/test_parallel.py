@@ -71,7 +71,7 @@ def test_seeds_may_repeat():
 
 @pytest.mark.parametrize("seeds", [[None], [-1], [1, 0.5], "12"])
 def test_bad_seeds(seeds):
-    with pytest.raises(ValueError, match="seeds must be (a )?whole numbers? >= 0, got"):
+    with pytest.raises(ValueError, match=r"seeds must be (a )?whole numbers? >= 0, got"):
         replicate(sleepy, seeds)
 
 
