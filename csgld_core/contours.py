@@ -71,7 +71,8 @@ def _weighed_run(name, target, steps, common, settings, shared):
 def _with_pilot(run, target, steps, common, settings):
     """Let pilots choose what is "auto", run, and once more if the run met much stiffer places.
 
-    The pilots' gradients, and those of a run that was given up, are counted.
+    A run that diverges is repeated with half the step. The pilots' gradients, and those of runs
+    that were given up, are counted.
     """
     saved = None if common.checkpoint is None else common.checkpoint.pilot
     automatic = [name for name in ("step_size", "partition") if settings[name] == "auto"]
@@ -88,7 +89,14 @@ def _with_pilot(run, target, steps, common, settings):
         chosen = {**settings, "pilot": flight}
         if saved is None or n > first:
             chosen |= _chosen(flight, automatic)
-        result = run(target, steps, _damped(common, chosen["step_size"], automatic), chosen)
+        try:
+            result = run(target, steps, _damped(common, chosen["step_size"], automatic), chosen)
+        except DivergenceError as error:
+            if n == FLIGHTS - 1 or "step_size" not in automatic:
+                raise
+            flight = _slower(flight, error.gradient_evaluations, n + 1)
+            _forget(common.checkpoint)
+            continue
         spent = flight["gradients"]
         result = replace(result, gradient_evaluations=result.gradient_evaluations + spent)
         if n == FLIGHTS - 1 or result.partial or "step_size" not in automatic:
@@ -99,8 +107,19 @@ def _with_pilot(run, target, steps, common, settings):
             return result
         spent = result.gradient_evaluations
         flight = _fly(run, target, common, settings, automatic, stiff, spent, n + 1)
-        if common.checkpoint is not None:
-            common.checkpoint.states = []
+        _forget(common.checkpoint)
+
+
+def _slower(flight, spent, n):
+    """The record of a pilot whose step was too large, as number n with half of it."""
+    gradients = flight["gradients"] + spent
+    return {**flight, "step_size": 0.5 * flight["step_size"], "flight": n, "gradients": gradients}
+
+
+def _forget(checkpoint):
+    """The run begins anew."""
+    if checkpoint is not None:
+        checkpoint.states = []
 
 
 def _fly(run, target, common, settings, automatic, starts, spent, n):
