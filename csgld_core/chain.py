@@ -29,17 +29,13 @@ class DivergenceError(RuntimeError):
         Where that move led.
     multiplier : float
         Gradient multiplier of that move.
-    gradient_evaluations : int
-        Of all chains together until then.
     """
 
     def __reduce__(self):  # the message alone would not make it whole again
-        found = self.step, self.position, self.multiplier, self.gradient_evaluations
-        return type(self), found
+        return type(self), (self.step, self.position, self.multiplier)
 
-    def __init__(self, step, position, multiplier, gradient_evaluations=0):
+    def __init__(self, step, position, multiplier):
         self.step, self.position, self.multiplier = step, position, multiplier
-        self.gradient_evaluations = gradient_evaluations
         shown = np.array2string(position, precision=4, separator=", ", threshold=6)
         super().__init__(
             f"the chain diverged at step {step}: it came to {shown} with gradient multiplier "
@@ -85,6 +81,8 @@ class Chain:
             step_size=np.array(step_sizes),
             temperature=np.array(temperatures),
             ceiling=np.zeros(count),
+            lowest_energy=np.full(count, np.inf),
+            lowest_position=np.resize(self.start, shape),
         )
         contour = plan.contour
         self.pdf = energy_pdf(np.full(contour.bins, 1.0 / contour.bins), contour)
@@ -93,7 +91,6 @@ class Chain:
         self.scratch = tuple(np.full(dim, np.nan) for _ in range(4))
         self.counters = np.zeros(loop.COUNTERS, dtype=np.int64)
         self.counters[loop.STEP] = -1
-        self.failed = 0  # 1 + the number of the walker that diverged
         self.counters[loop.NEXT_DRAW] = common.burn_in + common.thin
         self.counters[loop.NEXT_BUILD] = contour.rebuild_every
 
@@ -109,8 +106,8 @@ class Chain:
 
     @property
     def gradients(self):
-        """Gradients taken by all moves so far, the one that failed too, and at the start."""
-        return int(self.counters[loop.STEP] + 1) * self.walkers.energy.size + self.failed
+        """Gradients taken by all moves so far, and at the start."""
+        return int(self.counters[loop.STEP] + 1) * self.walkers.energy.size
 
     def drawn(self, name):
         """The draws made so far of one kind (kept, draws, ...), or their steps (draws,)."""
@@ -159,7 +156,7 @@ class Chain:
 
     def advance(self, stop):
         """Move on to step `stop`; raise DivergenceError if the chain runs away."""
-        self.failed = loop.advance(
+        failed = loop.advance(
             *self.fixed,
             self.walkers,
             self.plan,
@@ -169,8 +166,8 @@ class Chain:
             self.scratch,
             stop,
         )
-        if self.failed:
-            w = self.failed - 1
+        if failed:
+            w = failed - 1
             if self.counters[loop.STEP] < 0:
                 raise ValueError(
                     "start must have a finite energy and gradient, got "
@@ -242,17 +239,13 @@ def in_chunks(chains, steps, *, workers=None, progress=False, checkpoint=None, f
 
 def run_chains(chains, steps, common):
     """Advance all chains to `steps`; True if the user interrupted them before the end."""
-    try:
-        interrupted = in_chunks(
-            chains,
-            steps,
-            workers=common.workers,
-            progress=common.progress,
-            checkpoint=common.checkpoint,
-        )
-    except DivergenceError as error:
-        error.gradient_evaluations = sum(chain.gradients for chain in chains)
-        raise
+    interrupted = in_chunks(
+        chains,
+        steps,
+        workers=common.workers,
+        progress=common.progress,
+        checkpoint=common.checkpoint,
+    )
     if interrupted and not any(chain.counters[loop.DRAWN] for chain in chains):
         raise KeyboardInterrupt
     return interrupted and any(chain.counters[loop.STEP] < steps for chain in chains)

@@ -14,7 +14,6 @@ from .settings import check_common
 
 # Wells below the partition are not flattened; above it there is little to flatten.
 BELOW_WARNING, CLAMPED_WARNING = 0.01, 0.05
-FLIGHTS = 3  # pilots of one run, at most
 
 
 def run_contours(name, target, steps, step_size, partition, zeta, scheme, common, shared=False):
@@ -85,21 +84,25 @@ def _with_pilot(run, target, steps, common, settings):
     else:
         return run(target, steps, common, settings)
     first = 0 if saved is None else saved["flight"]
-    for n in range(first, FLIGHTS):
+    for n in range(first, pilot.FLIGHTS):
         chosen = {**settings, "pilot": flight}
         if saved is None or n > first:
             chosen |= _chosen(flight, automatic)
         try:
             result = run(target, steps, _damped(common, chosen["step_size"], automatic), chosen)
         except DivergenceError as error:
-            if n == FLIGHTS - 1 or "step_size" not in automatic:
+            if n == pilot.FLIGHTS - 1 or "step_size" not in automatic:
                 raise
-            flight = _slower(flight, error.gradient_evaluations, n + 1)
+            checks.warn(
+                f"with the pilot's step size {error}. The run is repeated with half that step: "
+                "there may be a narrow well or a steep wall that the pilot did not meet"
+            )
+            flight = _slower(flight, (steps + 1) * common.chains, n + 1)
             _forget(common.checkpoint)
             continue
         spent = flight["gradients"]
         result = replace(result, gradient_evaluations=result.gradient_evaluations + spent)
-        if n == FLIGHTS - 1 or result.partial or "step_size" not in automatic:
+        if n == pilot.FLIGHTS - 1 or result.partial or "step_size" not in automatic:
             return result
         stiff, gradients = pilot.look_back(target, result, flight["curvature"])
         result = replace(result, gradient_evaluations=result.gradient_evaluations + gradients)
@@ -111,9 +114,12 @@ def _with_pilot(run, target, steps, common, settings):
 
 
 def _slower(flight, spent, n):
-    """The record of a pilot whose step was too large, as number n with half of it."""
-    gradients = flight["gradients"] + spent
-    return {**flight, "step_size": 0.5 * flight["step_size"], "flight": n, "gradients": gradients}
+    """The record of a pilot whose step was too large, as number n with half of it.
+
+    The run that diverged counts in full: where its other chains stood is a matter of chance.
+    """
+    changes = {"step_size": 0.5 * flight["step_size"], "flight": n, "diverged": True}
+    return {**flight, **changes, "gradients": flight["gradients"] + spent}
 
 
 def _forget(checkpoint):
@@ -141,13 +147,13 @@ def _fly(run, target, common, settings, automatic, starts, spent, n):
             warnings.simplefilter("ignore", UserWarning)
             try:
                 return run(target, pilot.TRIAL_STEPS, trial, {**settings, **known}, shared=False)
-            except DivergenceError as error:
-                return error
+            except DivergenceError:
+                return None
 
     smooth = settings["scheme"].slope == "smooth"
     friction = None if "friction" in automatic else common.friction
     dynamics = pilot.Dynamics(common.integrator, friction, smooth)
-    generator = np.random.default_rng([common.seed, spent])
+    generator = np.random.default_rng([common.seed, n])
     found = pilot.fly(target, common.temperature, dynamics, starts, generator, attempt)
     gradients = found.gradients + spent
     return {**asdict(found), "automatic": automatic, "flight": n, "gradients": gradients}

@@ -359,7 +359,8 @@ def learn(pdf, contour, energy, step, rebuild):
     huge = HUGE if step < contour.average_from else AVERAGED_HUGE
     if pdf.total[0] > huge or (step + 1) % RESUM_EVERY == 0:
         rescale(pdf, contour)
-        build_log_psi(pdf, contour)
+        if not contour.clipped:  # a clipped Psi knows no scale
+            build_log_psi(pdf, contour)
     if step >= contour.average_from:
         pdf.clock[0] += 1.0 / pdf.total[0]
         pdf.clock[1] += 1.0

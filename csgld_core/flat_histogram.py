@@ -69,7 +69,8 @@ class DensityOfStates:
         Parameters
         ----------
         log_total : float
-            Log of the number of all states, such as N log 2, or of the volume of the box.
+            Log of the number of all states inside the partition, such as N log 2, or of their
+            volume: that of the box only if the partition reaches above every energy in it.
         """
         return self.log_g + checks.number("log_total", log_total)
 
@@ -77,7 +78,8 @@ class DensityOfStates:
         """log of Z = sum_i g_i exp(-E_i / tau), with E_i the mean energy of the visits to cell i.
 
         Exact for cells that hold one level. On continuous energies the error from within the cells
-        is about (width / tau)^2 / 24.
+        is about (width / tau)^2 / 24. `log_total` as in `normalised`: a partition that leaves out
+        part of the box, and the box's whole volume, give too large a Z.
         """
         log_terms, _ = self._terms(temperature)
         return float(logsumexp(log_terms)) + checks.number("log_total", log_total)

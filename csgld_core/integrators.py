@@ -44,6 +44,8 @@ class Walkers(NamedTuple):
     step_size: np.ndarray  # (w,), the peak if cyclical
     temperature: np.ndarray  # (w,)
     ceiling: np.ndarray  # (w,) energy that a walker may well have: of its start, at least
+    lowest_energy: np.ndarray  # (w,) that a walker with contours has met
+    lowest_position: np.ndarray  # (w, dim) where
 
 
 class Dynamics(NamedTuple):

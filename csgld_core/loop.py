@@ -236,6 +236,15 @@ def langevin_step(
 
 
 @njit(**LOOP)
+def note_lowest(walkers, w):
+    """Keep where walker w met its lowest energy."""
+    if walkers.energy[w] < walkers.lowest_energy[w]:
+        walkers.lowest_energy[w] = walkers.energy[w]
+        for i in range(walkers.position.shape[1]):
+            walkers.lowest_position[w, i] = walkers.position[w, i]
+
+
+@njit(**LOOP)
 def take_step(
     callback, data, generator, walkers, w, plan, pdf, counters, scratch, step, decay
 ):  # fmt: skip
@@ -252,6 +261,7 @@ def take_step(
     ):
         return False
     if strategy.kind == CONTOUR:
+        note_lowest(walkers, w)
         energy = walkers.energy[w]
         if energy <= contour.low or energy > contour.high:
             counters[CLAMPED] += 1
@@ -269,7 +279,14 @@ _SIGNATURE = int64(
     CALLBACK,
     _MATRIX,
     GENERATOR,
-    _type(Walkers, position=_MATRIX, velocity=_MATRIX, noise=_MATRIX, gradient=_MATRIX),
+    _type(
+        Walkers,
+        position=_MATRIX,
+        velocity=_MATRIX,
+        noise=_MATRIX,
+        gradient=_MATRIX,
+        lowest_position=_MATRIX,
+    ),
     _type(
         Plan,
         dynamics=_type(Dynamics, box=_MATRIX),

@@ -40,6 +40,7 @@ DESCENT = 60  # most gradients of a descent
 PROBES = 5  # power iterations at a point
 IMAGES = 16  # points of a path
 RELAXATIONS = 12
+FLIGHTS = 3  # pilots of one run, at most
 TRIALS = 8  # short runs at most
 TRIAL_CHAINS = 8
 TRIAL_STEPS = 500  # of each chain
@@ -146,9 +147,9 @@ def fly(target, temperature, dynamics, starts, generator, attempt):
     starts : array (n, dim) or None
         Points to begin from besides those of the target's own rule.
     generator : numpy.random.Generator
-    attempt : callable (pilot, starts, seed) -> Run or DivergenceError
-        A short contour run from `starts` (chains, dim) with what the Pilot has chosen so far, or
-        why it failed.
+    attempt : callable (pilot, starts, seed) -> Run or None
+        A short contour run from `starts` (chains, dim) with what the Pilot has chosen so far; None
+        if it diverged.
 
     Returns
     -------
@@ -162,13 +163,13 @@ def fly(target, temperature, dynamics, starts, generator, attempt):
     probe = _Probe(target, generator)
     points = _starting_points(probe, starts)
     bottoms = _bottoms(probe, points, temperature)
-    curvature = max(probe.curvature(position, temperature) for position, _ in bottoms)
+    lowest = bottoms[0][1]
+    deep = [position for position, energy in bottoms if energy < lowest + DEPTH * temperature]
+    curvature = max(probe.curvature(position, temperature) for position in deep)
     if target.box is not None:  # far too narrow for one move to cross it
         curvature = max(curvature, temperature * (CROSSING / np.ptp(target.box, axis=0).min()) ** 2)
     elif curvature == 0.0:  # flat: cross it in some steps
         curvature = temperature / np.ptp(points, axis=0).max() ** 2
-    lowest = bottoms[0][1]
-    deep = [position for position, energy in bottoms if energy < lowest + DEPTH * temperature]
     wells = _distinct(deep, math.sqrt(temperature / curvature))
     barrier = _barrier(probe, np.array(wells), curvature)
     noise = _gradient_variance(probe, wells[0]) if not target.exact else 0.0
@@ -185,14 +186,18 @@ def fly(target, temperature, dynamics, starts, generator, attempt):
             curvature=float(curvature),
         )
 
-    # From the bottoms, and from where runs start: a broad phase may have no bottom of its own.
+    # From the bottoms, and from where runs start unless that is far up: a broad phase may have no
+    # bottom of its own.
+    typical = lowest + (DEPTH + 2.0 * target.dim) * temperature
+    near = points[probe(points)[0] < typical]
     half = (TRIAL_CHAINS // 2, target.dim)
-    chains = probe.inside(np.concatenate([np.resize(wells, half), np.resize(points, half)]))
+    others = np.resize(near if len(near) else wells, half)
+    chains = probe.inside(np.concatenate([np.resize(wells, half), others]))
     for trial in range(TRIALS):
         found = chosen()
         run = attempt(found, chains, trial)
-        probe.gradients += run.gradient_evaluations
-        if isinstance(run, Exception):
+        probe.gradients += TRIAL_CHAINS * (TRIAL_STEPS + 1)  # at most, if it diverged
+        if run is None:
             scale *= 0.5
             continue
         lowest = min(lowest, run.energies.min())
@@ -247,18 +252,15 @@ def _bottoms(probe, points, temperature):
 
 
 def look_back(target, run, curvature):
-    """Places where a run has met a curvature much above the pilot's, and the gradients it took.
+    """Lowest points of chains where curvature is much above the pilot's, and the gradients it took.
 
     Returns
     -------
     positions : array (n, dim) or None
     gradients : int
     """
-    generator = np.random.default_rng([run.settings["seed"], 2])
-    probe = _Probe(target, generator)
-    parts = np.array_split(np.arange(run.energies.size), min(TRIAL_CHAINS, run.energies.size))
-    lowest = [part[np.argmin(run.energies.ravel()[part])] for part in parts]
-    sites = run.positions.reshape(-1, run.dim)[lowest]
+    probe = _Probe(target, np.random.default_rng([run.settings["seed"], FLIGHTS]))
+    sites = run.lowest_positions
     found = [probe.curvature(site, run.settings["temperature"]) for site in sites]
     stiff = np.array(found) > STEEPER**2 * curvature
     return (sites[stiff] if stiff.any() else None), probe.gradients

@@ -78,17 +78,22 @@ def resume(path, *, target=None, workers=None, progress=False):
 
 
 def _check_target(target, checkpoint):
-    """Raise unless the target is the one of the run: by its description and its energies."""
+    """Raise unless the target is the one of the run: by description, energies and gradients."""
     stored = checkpoint.arguments["target"]
     if target.description() != stored:
         raise ValueError(f"target must be that of the run, {stored}, got {target.description()}")
     state = checkpoint.states[0]
     with checkpoint.blamed():
         begun = target.exact and state["counters"][0] >= 0
-        energies = state["walkers.exact_energy"]
+        energies, gradients = state["walkers.exact_energy"], state["walkers.gradient"]
         positions = checks.array("position", state["walkers.position"], (None, target.dim))
     if begun and not np.array_equal(found := target.energies(positions), energies):
         raise ValueError(
             f"target must be that of the run: where it stopped the energies were "
             f"{energies.tolist()}, got {found.tolist()}"
+        )
+    if begun and not np.array_equal(found := target.gradients(positions), gradients):
+        raise ValueError(
+            f"target must be that of the run: where it stopped the gradients were "
+            f"{gradients.tolist()}, got {found.tolist()}"
         )

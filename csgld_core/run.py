@@ -31,6 +31,7 @@ class Run:
     energy_pdfs: np.ndarray | None = field(default=None, repr=False)  # (chains, bins)
     energy_pdf_histories: np.ndarray | None = field(default=None, repr=False)  # (chains, s, cells)
     history_steps: np.ndarray | None = field(default=None, repr=False)  # (s,)
+    lowest_positions: np.ndarray | None = field(default=None, repr=False)  # (chains, dim), contours
     clamped: int = 0  # moves whose energy lay outside the partition
     rejected: int = 0  # moves taken back, at a wall or by MALA
     swaps: int = 0  # accepted swaps of replica exchange
@@ -79,8 +80,9 @@ class Run:
 
     @property
     def gradients_at_draws(self):
-        """Gradient evaluations (draws,) of all chains together until each draw."""
-        return (self.steps + 1) * self.settings["gradients_per_step"]
+        """Gradient evaluations (draws,) of all chains together until each draw, pilots included."""
+        pilot = self.settings.get("pilot") or {"gradients": 0}
+        return (self.steps + 1) * self.settings["gradients_per_step"] + pilot["gradients"]
 
     def weights(self, weighted=True):
         """Normalised importance weights (chains, draws) that sum to 1; equal if not `weighted`."""
@@ -189,6 +191,7 @@ class Run:
         if self.energy_pdfs is not None:
             checks.instance("scheme", self.scheme, ContourScheme)
             shapes["energy_pdfs"] = (chains, self.partition.bins)
+            shapes["lowest_positions"] = (chains, self.dim)
             shapes["history_steps"] = self.history_steps.shape
             cells = self.energy_pdf_histories.shape[-1]
             shapes["energy_pdf_histories"] = (chains, self.history_steps.size, cells)

@@ -118,7 +118,8 @@ def replica_exchange_sgld(
 
     After every step they swap with probability a min(1, S),
     S = exp(delta (U_low - U_high - delta sigma^2)), delta = 1 / tau_low - 1 / tau_high, where
-    sigma^2 is the variance of one energy estimate. For Gaussian estimates that is exact. Deng et
+    sigma^2 is the variance of one energy estimate. For Gaussian estimates of the same variance
+    everywhere that is exact; with minibatches the variance changes from place to place. Deng et
     al., ICML 2020 (arXiv 2008.05367).
 
     Parameters

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -35,7 +36,9 @@ def sampler(function):
     ]
     signature = own.replace(parameters=[*named, *common])
     checked.__signature__ = signature
-    checked.__doc__ = inspect.getdoc(function).replace("**common\n", inspect.getdoc(Common) + "\n")
+    entries = re.split(r"\n(?=\w)", inspect.getdoc(Common))
+    shown = [entry for entry in entries if entry.split(" : ")[0] not in own.parameters]
+    checked.__doc__ = inspect.getdoc(function).replace("**common\n", "\n".join(shown) + "\n")
     return checked
 
 
@@ -121,6 +124,7 @@ def run_sampler(
         results["energy_pdf_histories"] = np.array(
             [c.draws.snapshots[:shots] for c in chains for _ in range(kept)]
         )
+        results["lowest_positions"] = np.concatenate([c.walkers.lowest_position for c in chains])
         results["history_steps"] = chains[0].draws.snapshot_steps[:shots]
     return Run(
         settings=provenance.recorded(settings),

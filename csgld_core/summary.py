@@ -76,6 +76,11 @@ def _completion(run):
             f"stopped by the user after {done:,} of {steps:,} steps: this is the shorter run, "
             "and a schedule of gains or cycles was cut"
         )
+    elif (run.settings.get("pilot") or {}).get("diverged"):
+        verdict = (
+            "with the pilot's step the run diverged and was repeated with a smaller one: there may "
+            "be a narrow well that it no longer finds; give start= there, or a step_size"
+        )
     return Finding({"partial": run.partial}, verdict=verdict)
 
 
@@ -290,8 +295,9 @@ def _number(value):
 # --- summary --------------------------------------------------------------------------------------
 
 NOTHING = (
-    "Nothing found. So the draws do not contradict themselves or theta; that does not prove that "
-    "they cover the target: no diagnostic can see a mode that was never visited."
+    "Nothing found by the diagnostics that ran. So the draws do not contradict themselves or "
+    "theta; that does not prove that they cover the target: no diagnostic can see a mode that was "
+    "never visited, nor the bias of a large step: halve it to see."
 )
 
 

@@ -230,8 +230,7 @@ def test_gradients_of_runs_that_were_given_up_are_counted():
 
     target, calls = counting(narrow)
     run = cc.contour_sgld(target, 20_000, integrator="euler", seed=1)
-    assert run.gradient_evaluations == len(calls)
-    print(run.settings["pilot"], run.gradient_evaluations)
+    assert run.gradient_evaluations >= len(calls)  # what diverged counts in full
     assert run.gradient_evaluations > run.settings["pilot"]["gradients"] + 20_001
 
 
@@ -344,7 +343,7 @@ def test_energies_that_fall_for_ever_are_refused(function):
 
 
 def test_no_finite_start_is_refused():
-    with pytest.raises(ValueError, match="none of 16 starting points has"):
+    with pytest.raises(ValueError, match="none of 8 starting points has"):
         cc.contour_sgld(cc.Target(nowhere, 1), 1000, seed=1)
 
 
@@ -354,3 +353,18 @@ def test_infinite_beyond_a_point(mean, seeds):
     settings = {"start": [1.0], "integrator": "mala", "thin": 10}
     runs = untuned(target, seeds[:8], 200_000, **settings)
     assert mean([run.mean()[0] for run in runs]).is_near(1.0)
+
+
+def test_nothing_that_is_kept_decides_what_a_pilot_chooses():
+    # The run meets a narrow well that its pilot did not: whether it is repeated must not depend on
+    # which draws are kept, or on how many threads there are.
+    narrow = [[1.0, 1.0], [0.01, 0.01]]
+    target = cc.targets.gaussian_mixture([0.97, 0.03], [[0.0, 0.0], [2.0, 0.0]], narrow)
+    found = [
+        cc.contour_sgld(target, 20_000, integrator="baoab", seed=1, chains=2, **kept)
+        for kept in ({"thin": 1}, {"thin": 2_000}, {"burn_in": 10_000}, {"workers": 1})
+    ]
+    for run in found[1:]:
+        assert run.settings["pilot"] == found[0].settings["pilot"]
+        assert np.array_equal(run.positions[:, -1], found[0].positions[:, -1])
+        assert run.gradient_evaluations == found[0].gradient_evaluations

@@ -196,7 +196,7 @@ def test_a_target_of_ones_own_must_be_given(tmp_path):
         (cc.Target(parabola, 3, name="own"), "must be that of the run"),
         (cc.Target(parabola, 2, name="own", noise=0.1), "must be that of the run"),
         (cc.Target(parabola, 2, name="own", box=(-9.0, 9.0)), "must be that of the run"),
-        ("own", "must be a csgld_core.Target or None"),
+        ("own", "must be a csgld_core.Target"),
     ],
 )
 def test_another_target_is_refused(tmp_path, other, message):
@@ -219,7 +219,7 @@ def test_an_existing_file_is_refused(tmp_path):
     path = tmp_path / "run.npz"
     path.write_text("precious")
     for value in (path, str(path), tmp_path, 3):
-        with pytest.raises(ValueError, match=r"^checkpoint must be None or the path of a"):
+        with pytest.raises(ValueError, match=r"^checkpoint must be (None or )?the path of a"):
             sample(value, target)
     assert path.read_text() == "precious"
     with pytest.raises(OSError, match="nowhere"):

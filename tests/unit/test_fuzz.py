@@ -156,7 +156,7 @@ COMMON = {
     "start": optional(array(2)),
     "walls": one_of("reflect", "reject"),
     "integrator": one_of("euler", "leimkuhler_matthews", "baoab", "mala"),
-    "friction": positive,
+    "friction": either(positive, one_of("auto")),
     "seed": seed,
     "workers": workers,
     "progress": flag,
@@ -663,6 +663,8 @@ WITHOUT_ENTRY = {
     "checkpoints",
     "check_methods",
     "of_positions",
+    "attempts_of",
+    "sample",
 }
 
 JUNK = [
