@@ -73,6 +73,23 @@ def measure():
     return rows
 
 
+def conclusion(rows):
+    """The variance of a shared theta in units of the others', for each gain, without averaging."""
+    sentences = []
+    for schedule in SCHEDULES:
+        one, single, mean, shared = (
+            row["variance"][0]
+            for row in rows
+            if row["schedule"] == schedule and not row["averaging"]
+        )
+        sentences.append(
+            f"With the gain *{schedule}* the variance of a shared theta is {shared / single:.2f} "
+            f"times that of one of {CHAINS} independent chains, {shared / mean:.2f} times that of "
+            f"their mean, and {shared / one:.2f} times that of one long chain."
+        )
+    return " ".join(sentences)
+
+
 def report(rows):
     """INTERACTING.md as text."""
 
@@ -85,7 +102,10 @@ def report(rows):
         f"Written by `make map`. E2 without noise, {GRADIENTS:,} gradients in all, "
         f"{len(SEEDS)} seeds, the same for every row. Variance of theta over seeds, and mean "
         "squared distance from theta*, both summed over cells, times 100 000; ± is one standard "
-        "error (jackknife).",
+        "error (jackknife). The gain is omega_k; *averaged over* is Polyak averaging. "
+        "Variances divide by the number of seeds less one, squared errors by their number.",
+        "",
+        conclusion(rows),
         "",
         *markdown_table(
             ["gain", "chains", "averaged over", "variance", "squared error"],
