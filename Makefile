@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q install --compile
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# Two workers are enough threads: those of linear algebra would only wait for each other.
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: help reproduce test lab bench map notebooks lint lock clean
 
