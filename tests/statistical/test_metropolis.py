@@ -208,6 +208,8 @@ def test_log_proposal_ratio_is_that_of_normal_densities():
             step_size=np.ones(2),
             temperature=np.array([1.0, 2.5]),
             ceiling=np.zeros(2),
+            lowest_energy=np.zeros(2),
+            lowest_position=np.zeros((2, dim)),
         )
         origin, origin_gradient = generator.standard_normal((2, dim))
         for w, step_size, multiplier in [(0, 0.3, 1.0), (1, 0.07, -0.6)]:
