@@ -195,7 +195,7 @@ def annealed_importance_sampling(
         _Block(spawned, size, target, base, temperature, betas, steps, moves)
         for spawned, size in zip(seeds, sizes, strict=True)
     ]
-    interrupted = in_chunks(blocks, levels, workers=workers, progress=progress, first=1)
+    interrupted = in_chunks(blocks, levels, workers=workers, progress=progress)
     arrived = [block for block in blocks if block.level == levels]
     if not arrived:
         raise KeyboardInterrupt

@@ -204,16 +204,16 @@ def _draws(plan, steps, common, kept, dim):
     )
 
 
-def in_chunks(chains, steps, *, workers=None, progress=False, checkpoint=None, first=1000):
+def in_chunks(chains, steps, *, workers=None, progress=False, checkpoint=None):
     """Call `advance(step)` of every chain, on and on from its `done` to `steps`, in threads.
 
-    The first call is for `first` steps, later ones for as many as take CHUNK_SECONDS. Returns
-    True if the user interrupted.
+    The first call is for one step, later ones for as many as take CHUNK_SECONDS. Returns True if
+    the user interrupted.
     """
     bar = _progress_bar(steps * len(chains), sum(c.done for c in chains)) if progress else None
 
     def task(n, chain):
-        done, chunk = chain.done, first
+        done, chunk = chain.done, 1
         while done < steps and not stopping():
             before, now = done, time.perf_counter()
             done = min(steps, done + chunk)

@@ -104,12 +104,19 @@ def _with_pilot(run, target, steps, common, settings):
         result = replace(result, gradient_evaluations=result.gradient_evaluations + spent)
         if n == pilot.FLIGHTS - 1 or result.partial or "step_size" not in automatic:
             return result
-        stiff, gradients = pilot.look_back(target, result, flight["curvature"])
-        result = replace(result, gradient_evaluations=result.gradient_evaluations + gradients)
-        if stiff is None:
+        try:
+            stiff, gradients = pilot.look_back(target, result, flight["curvature"])
+            result = replace(result, gradient_evaluations=result.gradient_evaluations + gradients)
+            if stiff is None:
+                return result
+            spent = result.gradient_evaluations
+            flight = _fly(run, target, common, settings, automatic, stiff, spent, n + 1)
+        except KeyboardInterrupt:
+            checks.warn(
+                "interrupted: the run is complete, but not whether it should be repeated with "
+                "smaller steps"
+            )
             return result
-        spent = result.gradient_evaluations
-        flight = _fly(run, target, common, settings, automatic, stiff, spent, n + 1)
         _forget(common.checkpoint)
 
 
@@ -146,9 +153,12 @@ def _fly(run, target, common, settings, automatic, starts, spent, n):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             try:
-                return run(target, pilot.TRIAL_STEPS, trial, {**settings, **known}, shared=False)
+                short = run(target, pilot.TRIAL_STEPS, trial, {**settings, **known}, shared=False)
             except DivergenceError:
                 return None
+        if short.partial:
+            raise KeyboardInterrupt
+        return short
 
     smooth = settings["scheme"].slope == "smooth"
     friction = None if "friction" in automatic else common.friction

@@ -133,7 +133,9 @@ def _progress_bar(total):
 
 
 def _in_threads(call, count, workers, interrupt):
-    if min(workers, count) <= 1:
+    # Ctrl-C reaches the main thread only, and must find Python waiting there: where numba calls a
+    # plain Python callback it can be lost. So the main thread never computes.
+    if min(workers, count) <= 1 and threading.current_thread() is not threading.main_thread():
         for n in range(count):
             call(n)
         return

@@ -32,6 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
+from .parallel import stopping
 from .partition import EnergyPartition
 
 WALKERS = 16  # starting points
@@ -77,6 +78,8 @@ class _Probe:
         self.target, self.generator, self.gradients = target, generator, 0
 
     def __call__(self, positions):
+        if stopping():
+            raise KeyboardInterrupt
         self.gradients += len(positions)
         return self.target.estimates(positions, self.generator)
 
@@ -159,6 +162,8 @@ def fly(target, temperature, dynamics, starts, generator, attempt):
     ------
     ValueError
         If no starting point has a finite energy and gradient, or energies fall for ever.
+    KeyboardInterrupt
+        If the user stops it, or the call that it belongs to.
     """
     probe = _Probe(target, generator)
     points = _starting_points(probe, starts)

@@ -225,6 +225,7 @@ class Target:
             raise ValueError(f"axisymmetric must be False with a box, got {axisymmetric!r}")
         self.axisymmetric = axisymmetric
         self.callback = _callback("energy_and_gradient", energy_and_gradient)
+        self._interpreted = not isinstance(energy_and_gradient, Dispatcher)
         self.estimate = None if estimate is None else _callback("estimate", estimate)
         self._functions = {"energy_and_gradient": energy_and_gradient, "estimate": estimate}
         self._recipe = None
@@ -269,7 +270,10 @@ class Target:
     def _evaluate(self, callback, positions, generator):
         positions = checks.array("positions", positions, (None, self.dim))
         energies, gradients = np.empty(len(positions)), np.empty(positions.shape)
-        _evaluate(callback, self.data, generator, positions, energies, gradients)
+        loop = _evaluate
+        if self._interpreted and callback is self.callback:
+            loop, callback = loop.py_func, callback.py_func  # through numba, Ctrl-C may be lost
+        loop(callback, self.data, generator, positions, energies, gradients)
         return energies, gradients
 
     def _exactly(self, positions):

@@ -1,5 +1,6 @@
 """Contours with nothing tuned: the pilot's partition and step size on targets of many kinds."""
 
+import itertools
 import json
 import math
 from functools import cache
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import csgld_core as cc
+from csgld_core.pilot import TRIAL_CHAINS, TRIAL_STEPS, TRIALS
 
 STEPS = 400_000
 
@@ -230,8 +232,57 @@ def test_gradients_of_runs_that_were_given_up_are_counted():
 
     target, calls = counting(narrow)
     run = cc.contour_sgld(target, 20_000, integrator="euler", seed=1)
-    assert run.gradient_evaluations >= len(calls)  # what diverged counts in full
-    assert run.gradient_evaluations > run.settings["pilot"]["gradients"] + 20_001
+    assert run.settings["pilot"]["flight"] == 1  # the first run met the hole
+    assert run.gradient_evaluations > 2 * 20_001
+    # Trials that diverge count in full, so that counts do not depend on the order of threads.
+    trials = 2 * TRIALS * TRIAL_CHAINS * (TRIAL_STEPS + 1)
+    assert len(calls) <= run.gradient_evaluations <= len(calls) + trials
+    again = cc.contour_sgld(target, 20_000, integrator="euler", seed=1, workers=1)
+    assert again.gradient_evaluations == run.gradient_evaluations
+
+
+def failing_once(number, failure):
+    """A well in Python; call `number` meets a failure."""
+    calls = itertools.count(1)
+
+    def energy(position, gradient):
+        call = next(calls)
+        return failure() if call == number else skewed_well.py_func(position, gradient)
+
+    with pytest.warns(UserWarning, match="plain Python function"):
+        return cc.Target(energy, 1)
+
+
+def ctrl_c():
+    raise KeyboardInterrupt
+
+
+def test_a_run_that_diverges_is_repeated_with_half_the_step():
+    settings = {"chains": 2, "seed": 1, "workers": 1}
+    whole = cc.contour_sgld(failing_once(0, None), 2000, **settings)
+    pilot = whole.settings["pilot"]
+    late = pilot["gradients"] + 1500
+    with pytest.warns(UserWarning, match="diverged at step 149.*repeated with half that step"):
+        run = cc.contour_sgld(failing_once(late, lambda: math.nan), 2000, **settings)
+    assert run.settings["step_size"] == 0.5 * whole.settings["step_size"]
+    assert run.settings["pilot"]["diverged"]
+    assert "diverged" in str(run.summary())
+    assert run.gradient_evaluations == whole.gradient_evaluations + 2 * 2001
+    assert run.settings["pilot"]["gradients"] == pilot["gradients"] + 2 * 2001
+
+
+def test_ctrl_c_ends_a_pilot_wherever_it_is():
+    settings = {"chains": 2, "seed": 1, "workers": 1}
+    whole = cc.contour_sgld(failing_once(0, None), 2000, **settings)
+    gradients = whole.settings["pilot"]["gradients"]
+    trial = TRIAL_CHAINS * (TRIAL_STEPS + 1)
+    for number in (1, gradients - trial - 200, gradients - trial // 2, gradients):
+        with pytest.raises(KeyboardInterrupt):
+            cc.contour_sgld(failing_once(number, ctrl_c), 2000, **settings)
+    with pytest.warns(UserWarning, match="interrupted: the run is complete"):
+        run = cc.contour_sgld(failing_once(whole.gradient_evaluations, ctrl_c), 2000, **settings)
+    assert not run.partial
+    assert (run.positions == whole.positions).all()
 
 
 @pytest.mark.parametrize("sampler", [cc.contour_sgld, cc.interacting_contour_sgld])

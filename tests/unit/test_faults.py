@@ -7,10 +7,12 @@ import math
 import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 import zipfile
 
 import numba
@@ -728,3 +730,59 @@ def test_claims_that_are_none(content, here):
     with pytest.raises(ValueError, match=r"claims.json must be"):
         claims.record([CLAIM])
     assert contents(here) == {"claims.json": content}
+
+
+# --- interrupts -----------------------------------------------------------------------------------
+
+
+def slow(position, gradient):
+    time.sleep(1e-3)
+    return quadratic(position, gradient)
+
+
+LONG = {
+    "sgld": lambda target, workers: cc.sgld(
+        target, 10**5, step_size=0.01, chains=3, seed=1, workers=workers
+    ),
+    "pilot": lambda target, workers: cc.contour_sgld(target, 10**5, seed=1, workers=workers),
+    "replicate": lambda target, workers: cc.parallel.replicate(
+        cc.contour_sgld, range(4), workers=workers, target=target, steps=10**5
+    ),
+    "wang_landau": lambda target, workers: cc.wang_landau(
+        target, 10**5, step_size=0.3, partition=PARTITION, seed=1
+    ),
+    "annealing": lambda target, workers: cc.annealed_importance_sampling(
+        target, step_size=0.3, particles=3000, levels=100, seed=1, workers=workers
+    ),
+    "importance": lambda target, workers: cc.importance_sampling(target, 10**5, seed=1),
+}
+
+
+@pytest.mark.parametrize("after", [0.0, 0.15])
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("user", LONG)
+@pytest.mark.filterwarnings("ignore:interrupted")
+def test_ctrl_c(user, workers, after):
+    began = threading.Event()
+
+    def callback(position, gradient):
+        began.set()
+        return slow(position, gradient)
+
+    def press():
+        began.wait(30)
+        time.sleep(after)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    finger = threading.Thread(target=press)
+    finger.start()
+    try:
+        result = LONG[user](target(callback), workers)
+    except KeyboardInterrupt:
+        pass
+    else:
+        results = result if isinstance(result, list) else [result]
+        assert all(run.partial for run in results)
+    finally:
+        finger.join()
+    assert equal(USERS["sgld"](target(quadratic)), GOOD["sgld"])
