@@ -31,7 +31,7 @@ from .timing import (
 )
 
 ROUNDS = 5
-CALL = 0.1  # seconds that one timed call should last, roughly
+CALL = 0.4  # seconds that one timed call should last, roughly
 THIN = 20
 CHAINS, WORKERS = 64, 2
 DIMENSIONS = (2, 10, 100, 1000)

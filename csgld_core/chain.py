@@ -218,8 +218,8 @@ def in_chunks(chains, steps, *, workers=None, progress=False, checkpoint=None):
             before, now = done, time.perf_counter()
             done = min(steps, done + chunk)
             chain.advance(done)
-            if time.perf_counter() - now < CHUNK_SECONDS:
-                chunk *= 2
+            seconds = time.perf_counter() - now
+            chunk = max(1, int((done - before) * CHUNK_SECONDS / max(seconds, 1e-6)))
             if bar is not None:
                 bar.update(done - before)
             if checkpoint is not None:

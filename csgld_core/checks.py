@@ -147,7 +147,8 @@ def array(name, value, shape, *, allowed=None, finite=True):
         allowed += "" if shape is None else f" of shape {shape}".replace("None", "n")
     try:
         found = np.asarray(value)
-        numeric = found.dtype.kind in "biuf" or all(map(_is_number, found.ravel()))
+        if found.dtype.kind not in "biuf" and not all(map(_is_number, found.ravel())):
+            raise refused(name, value, allowed)
         result = np.asarray(found, dtype=np.float64, order="C")
     except (TypeError, ValueError, OverflowError):
         raise refused(name, value, allowed) from None
@@ -158,7 +159,7 @@ def array(name, value, shape, *, allowed=None, finite=True):
         )
     )
     wrong = ~np.isfinite(result) if finite else np.isnan(result)
-    if not numeric or not fits or wrong.any():
+    if not fits or wrong.any():
         raise refused(name, value, allowed)
     return result
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import csgld_core as cc
+from csgld_core import chain as chain_module
 from csgld_core import checkpoint as checkpoint_module
 from csgld_core import files
 from csgld_core.resume import resume
@@ -74,8 +75,9 @@ STEPS = 100_000
 SCRIPT = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[1])
-from test_checkpoint import CALLS, STEPS, run
+from test_checkpoint import CALLS, STEPS, chain_module, run
 
+chain_module.CHUNK_SECONDS = 0.003  # so that each run writes often enough
 calls, fsync = [], os.fsync
 
 def dying(number):
@@ -123,6 +125,7 @@ def test_interrupted_and_resumed_is_the_same_run(name, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint_module.Checkpoint, "keep", interrupting)
+        patch.setattr(chain_module, "CHUNK_SECONDS", 2e-4)
         part = run(name, steps, path)
     assert part.partial
     whole = run(name, steps)

@@ -253,9 +253,11 @@ def test_a_seed_that_was_drawn_is_recorded(name):
 
 
 @every_sampler
-def test_chunks_change_nothing(name):
-    """Enough steps for several looks at Ctrl-C; a short run is the beginning of a long one."""
+def test_chunks_change_nothing(name, monkeypatch):
+    """Enough steps for many looks at Ctrl-C; a short run is the beginning of a long one."""
+    monkeypatch.setattr(cc.chain, "CHUNK_SECONDS", 1e-4)
     long = sample(name, steps=35_000, **({"cycles": 50} if name == "cyclical_sgld" else {}))
+    monkeypatch.undo()
     short = sample(name, steps=700, **({"cycles": 1} if name == "cyclical_sgld" else {}))
     n = short.draws
     assert (long.positions[:, :n] == short.positions).all()
