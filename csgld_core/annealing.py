@@ -126,7 +126,8 @@ def annealed_importance_sampling(
     a particle drawn from the base is multiplied by the weight f_{beta_k+1}(x) / f_{beta_k}(x) and
     then moved by steps that leave f_{beta_k+1} alone, level by level. The product w has
     E[w] = Z, the integral of exp(-U / tau), exactly, however few levels and moves there are; more
-    make it less uneven. Neal 2001, eqs. 3-11.
+    make it less uneven. Neal 2001, eqs. 3-11. Where a few particles carry most of the weight
+    (`effective_sample_size` far below `particles`) the stated standard errors are too small.
 
     Parameters
     ----------

@@ -398,6 +398,8 @@ def _run(
     continuous = not isinstance(model, DiscreteTarget)
     if continuous:
         exact_target("model", model, otherwise="a csgld_core.DiscreteTarget or ")
+        if step_size is None:
+            raise ValueError("step_size must be given for a Target, a number > 0, got None")
         step_size = checks.number("step_size", step_size, above=0.0)
     elif step_size is not None:
         raise ValueError(f"step_size must be None for a DiscreteTarget, got {step_size!r}")

@@ -110,6 +110,7 @@ def run_sampler(
         "completed_steps": int(counters[:, loop.STEP].min()),
         "gradients_per_step": len(temperatures) * len(chains),
         **settings,
+        "start": None,
     }
     starts = np.concatenate([chain.start for chain in chains]).tolist()
     _warn_of_rejections(counters[:, loop.REJECTED].sum() / _moves(counters, temperatures))
@@ -127,7 +128,7 @@ def run_sampler(
         results["lowest_positions"] = np.concatenate([c.walkers.lowest_position for c in chains])
         results["history_steps"] = chains[0].draws.snapshot_steps[:shots]
     return Run(
-        settings={**provenance.recorded(settings), "start": starts},  # many: JSON would take long
+        settings={**provenance.recorded(settings), "start": starts},  # large: not by way of JSON
         gradient_evaluations=sum(chain.gradients for chain in chains),
         steps=chains[0].drawn("steps")[:n].copy(),
         clamped=int(counters[:, loop.CLAMPED].sum()),

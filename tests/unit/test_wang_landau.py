@@ -224,7 +224,7 @@ def test_a_start_without_an_energy_is_named():
         ({"model": "ising"}, "model must be .*DiscreteTarget or .*Target .* got 'ising'"),
         ({"steps": 0}, "steps must be a whole number >= 1"),
         ({"partition": 10}, "partition must be a csgld_core.EnergyPartition, got 10"),
-        ({"step_size": None}, "step_size must be a finite number > 0, got None"),
+        ({"step_size": None}, "step_size must be given for a Target, a number > 0, got None"),
         ({"step_size": 0.0}, "step_size must be a finite number > 0, got 0.0"),
         ({"model": ISING}, "step_size must be None for a DiscreteTarget, got 0.5"),
         ({"start": (3.0, 0.0)}, "start must lie inside the box"),
