@@ -1,6 +1,6 @@
 """Run every notebook, rewrite figures/ and print the claims: `python -m csgld_core.reproduce`.
 
-With --write the notebooks' stored outputs are renewed too.
+With --write the notebooks' stored outputs are renewed too. Numbers choose some: `04 05`.
 """
 
 import argparse
@@ -15,12 +15,15 @@ from . import claims, notebooks
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m csgld_core.reproduce", description=__doc__)
+    parser.add_argument("numbers", nargs="*", help="of the notebooks to run, all by default")
     parser.add_argument("--write", action="store_true", help="store the outputs in the notebooks")
     options = parser.parse_args(arguments)
     root = Path(__file__).parents[1]
     sources = notebooks.sources(root)
     if not sources:
         sys.exit("no notebooks found: run this from a checkout of the repository")
+    if options.numbers:
+        sources = [path for path in sources if path.name[:2] in options.numbers]
     folder = root / "notebooks"
     began = time.perf_counter()
     progress = tqdm(sources, unit="notebook")

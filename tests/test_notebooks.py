@@ -1,7 +1,9 @@
 """The form of the notebooks, their two versions, and their exercises."""
 
+import itertools
 import json
 import re
+import runpy
 import statistics
 from pathlib import Path
 
@@ -76,6 +78,19 @@ def test_links_lead_somewhere(path):
                 assert link.startswith("https://") or (path.parent / link).exists(), link
 
 
+def test_every_notebook_is_listed_and_leads_to_the_next():
+    names = [path.name for path in STUDENTS]
+    readme = (ROOT / "README.md").read_text()
+    first = "\n".join(cell.source for cell in notebooks.read(STUDENTS[0]).cells)
+    for name in names:
+        assert f"(notebooks/{name})" in readme, name
+        assert f"({name})" in first or name == names[0], name
+    for path, following in itertools.pairwise(STUDENTS):
+        last = notebooks.read(path).cells[-1].source.splitlines()[-1]
+        assert last.startswith("Next: "), path.name
+        assert f"({following.name})" in last, path.name
+
+
 def test_figures_are_listed_and_none_is_an_orphan():
     folder = ROOT / "figures"
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -115,6 +130,8 @@ def test_claims_are_complete():
 
 
 # --- exercises ------------------------------------------------------------------------------------
+# tests/answers/NN_name.py says which cells the exercises of a notebook need (NEEDED, a piece of the
+# source of each), and wrong answers to each (WRONG, number of the exercise -> list of sources).
 
 
 def cell_with(notebook, text):
@@ -122,51 +139,54 @@ def cell_with(notebook, text):
     return found
 
 
-def attempt(name, needed, answer):
-    """Run the needed cells of a notebook, an answer of our own, and the check cell after it."""
+def answers(name):
+    return runpy.run_path(str(ROOT / "tests" / "answers" / f"{name}.py"))
+
+
+def exercises(notebook):
+    """Pairs (exercise, check): the cells to fill in, each with the cell after it."""
+    cells = code_cells(notebook)
+    return [
+        (cell.source, cells[n + 1].source)
+        for n, cell in enumerate(cells)
+        if "# your code here" in cell.source
+    ]
+
+
+def attempt(name, number, answer):
+    """Run what exercise `number` of a notebook needs, an answer or the empty one, and its check."""
     notebook = notebooks.read(ROOT / "notebooks" / f"{name}.ipynb")
     scope = {}
-    for text in needed:
+    for text in answers(name)["NEEDED"]:
         exec(cell_with(notebook, text), scope)
-    exercise = next(c for c in code_cells(notebook) if "# your code here" in c.source)
-    cells = code_cells(notebook)
-    exec(exercise.source if answer is None else answer, scope)
-    exec(cells[cells.index(exercise) + 1].source, scope)
+    empty, check = exercises(notebook)[number - 1]
+    exec(empty if answer is None else answer, scope)
+    exec(check, scope)
 
 
-SLOPE = """
-def estimate_barrier(a, temperatures, seed):
-    times = [residence_time(a, seed, temperature=t) for t in temperatures]
-    return np.polyfit({x}, np.log(times), 1)[0]
-estimated = estimate_barrier(2.6, [0.6, 0.7, 0.8, 0.9, 1.0], SEED)
-"""
-TARGET = """
-def my_target():
-    return experiments.E2_PUBLISHED["target"], experiments.E2_PUBLISHED["partition"]
-answer = my_target()
-"""
-EXERCISES = {
-    "01_local_traps": (
-        ["SEED = 0", "def residence_time"],
-        [SLOPE.format(x="temperatures"), SLOPE.format(x="np.log(temperatures)")],
-    ),
-    "10_comparison": (["SEED = 100"], [TARGET]),
-}
+TITLES = [path.stem for path in SOURCES]
+NUMBERED = [(name, number) for name in TITLES for number in (1, 2, 3)]
 
 
-def test_every_notebook_has_an_exercise_here():
-    assert set(EXERCISES) == {path.stem for path in SOURCES}
+@pytest.mark.parametrize("path", STUDENTS, ids=lambda path: path.stem)
+def test_there_are_three_exercises(path):
+    notebook = notebooks.read(path)
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert re.findall(r"^\*\*(\d)\. ", text, re.MULTILINE) == ["1", "2", "3"]
+    assert len(exercises(notebook)) == 3
+    assert set(answers(path.stem)["WRONG"]) == {1, 2, 3}
 
 
-@pytest.mark.parametrize("name", EXERCISES)
-def test_check_cells_ask_for_an_answer(name, capsys):
-    attempt(name, EXERCISES[name][0], None)
+@pytest.mark.parametrize(("name", "number"), NUMBERED)
+def test_check_cells_ask_for_an_answer(name, number, capsys):
+    attempt(name, number, None)
     assert "above, then run both cells" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("name", "wrong"), [(name, w) for name, (_, answers) in EXERCISES.items() for w in answers]
-)
-def test_check_cells_reject_wrong_answers(name, wrong):
-    with pytest.raises(AssertionError):
-        attempt(name, EXERCISES[name][0], wrong)
+@pytest.mark.parametrize(("name", "number"), NUMBERED)
+def test_check_cells_reject_wrong_answers(name, number):
+    wrong = answers(name)["WRONG"][number]
+    assert wrong
+    for answer in wrong:
+        with pytest.raises(AssertionError):
+            attempt(name, number, answer)

@@ -1,0 +1,150 @@
+"""What live demos are made of: controls, and a box that recomputes its picture as they move.
+
+The picture is a PNG in an image widget, redrawn at a fixed size while a slider moves. Bad
+combinations are explained below it.
+"""
+
+import html
+import io
+import warnings
+
+import ipywidgets
+from matplotlib import rc_context
+
+from . import plotting
+from .chain import DivergenceError
+
+WIDE = {"description_width": "11em"}
+LAYOUT = {"width": "28em"}
+
+
+class Demo(ipywidgets.VBox):
+    """Controls, picture and a line of numbers.
+
+    Parameters
+    ----------
+    compute : callable (**values) -> (Figure, str)
+        From the values of the controls to the picture and the line below it.
+    controls : dict of argument name -> widget
+    label : str
+        What the demo is, for its text form.
+    """
+
+    def __init__(self, compute, controls, label):
+        self.compute, self.controls, self.label = compute, controls, label
+        self.defaults = {name: control.value for name, control in controls.items()}
+        self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%"})
+        self.line = ipywidgets.HTML()
+        reset = ipywidgets.Button(description="reset", tooltip="all controls back to their start")
+        reset.on_click(lambda _: self.reset())
+        for control in controls.values():
+            control.observe(self.update, "value")
+        box = ipywidgets.Box(
+            [*controls.values(), reset], layout={"flex_flow": "row wrap", "width": "100%"}
+        )
+        super().__init__([box, self.picture, self.line])
+        self.update()
+
+    def __repr__(self):
+        return f"Live demo: {self.label}. Run the notebook to move its sliders."
+
+    def reset(self):
+        """Put all controls back, and redraw once."""
+        for control in self.controls.values():
+            control.unobserve(self.update, "value")
+        for name, control in self.controls.items():
+            control.value = self.defaults[name]
+            control.observe(self.update, "value")
+        self.update()
+
+    def update(self, _change=None):
+        """Compute and redraw."""
+        values = {name: control.value for name, control in self.controls.items()}
+        try:
+            with warnings.catch_warnings(record=True) as notes:
+                warnings.simplefilter("always")
+                fig, text = self.compute(**values)
+        except (ValueError, DivergenceError) as problem:
+            self.line.value = f"<b>That does not work:</b> {html.escape(str(problem))}"
+            return
+        buffer = io.BytesIO()
+        with rc_context(plotting.STYLE):
+            fig.savefig(buffer, format="png", dpi=plotting.STYLE["figure.dpi"])
+        self.picture.value = buffer.getvalue()
+        self.line.value = "<br>".join(
+            html.escape(line) for line in (text, *(f"Note: {note.message}" for note in notes))
+        )
+
+
+def slider(kind, description, tooltip, value, low, high, step, **extra):
+    return kind(
+        value=value,
+        min=low,
+        max=high,
+        step=step,
+        description=description,
+        tooltip=tooltip,
+        style=WIDE,
+        layout=LAYOUT,
+        **extra,
+    )
+
+
+def number(description, tooltip, value, low, high, step):
+    return slider(ipywidgets.FloatSlider, description, tooltip, value, low, high, step)
+
+
+def power(description, tooltip, value, low, high):
+    """A logarithmic slider; `low` and `high` are powers of ten."""
+    return slider(
+        ipywidgets.FloatLogSlider,
+        description,
+        tooltip,
+        value,
+        low,
+        high,
+        0.05,
+        readout_format=".2g",
+    )
+
+
+def whole(description, tooltip, value, low, high, step=1):
+    return slider(ipywidgets.IntSlider, description, tooltip, value, low, high, step)
+
+
+def amount(description, tooltip, options, value):
+    """A slider over the numbers in `options`."""
+    return ipywidgets.SelectionSlider(
+        options=[(f"{option:,}", option) for option in options],
+        value=value,
+        description=description,
+        tooltip=tooltip,
+        style=WIDE,
+        layout=LAYOUT,
+    )
+
+
+def choice(description, tooltip, options):
+    """A menu; its first option is the default."""
+    return ipywidgets.Dropdown(
+        options=options, description=description, tooltip=tooltip, style=WIDE, layout=LAYOUT
+    )
+
+
+def integrator():
+    return choice(
+        "integrator",
+        "how one step is taken",
+        ["euler", "leimkuhler_matthews", "baoab"],
+    )
+
+
+def seed():
+    return whole("seed", "same seed, same picture", 0, 0, 100)
+
+
+def show(compute, sliders, label, live):
+    """A Demo; or, not `live`, the figure of its default settings."""
+    if live:
+        return Demo(compute, sliders, label)
+    return compute(**{name: slider.value for name, slider in sliders.items()})[0]
