@@ -4,7 +4,14 @@
 figure.
 """
 
+from .demos.beyond import beyond
 from .demos.local_traps import local_traps
+from .demos.own_energy import own_energy
 from .demos.race import race
 
-__all__ = ["local_traps", "race"]
+__all__ = [
+    "beyond",
+    "local_traps",
+    "own_energy",
+    "race",
+]
