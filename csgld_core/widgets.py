@@ -4,7 +4,9 @@
 figure.
 """
 
+from .demos.first_look import first_look
+from .demos.importance_sampling import importance_sampling
 from .demos.local_traps import local_traps
 from .demos.race import race
 
-__all__ = ["local_traps", "race"]
+__all__ = ["first_look", "importance_sampling", "local_traps", "race"]
