@@ -10,14 +10,14 @@ _LENGTHS = [500, 2_000, 10_000, 50_000, 200_000, 1_000_000]
 _STEP_SIZE = 0.02
 
 
-def double_well():
+def _double_well():
     """0.35 N(-1.6, 0.6^2) + 0.65 N(1.6, 0.6^2): two wells, the right one with more mass."""
     covariances = np.full((2, 1, 1), 0.36)
     return gaussian_mixture([0.35, 0.65], [[-1.6], [1.6]], covariances, name="double well")
 
 
 def _first_look(temperature, steps, seed):
-    target = double_well()
+    target = _double_well()
     run = sgld(
         target,
         steps,

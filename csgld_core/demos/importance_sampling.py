@@ -15,7 +15,7 @@ _FAMILIES = {
 _DEEPEST = -700.0  # log densities below this are 0
 
 
-def share(target, proposal, temperature):
+def _share(target, proposal, temperature):
     """Effective sample size over draws, (int pi^2 / q dx)^-1, by the trapezoidal rule."""
     x = np.linspace(*exact.domain(target, temperature)[:, 0], 20_001)
     log_pi = -target.energies(x[:, None]) / temperature - exact.moments(target, temperature).log_z
@@ -38,7 +38,7 @@ def _importance_sampling(width, shift, family, temperature, draws, seed):
     found = float(sample.mean(lambda x: x[:, 0] ** 2))
     return fig, (
         f"{sample.evaluations:,} energies, no gradients; effective sample size {kish:,.1f}, "
-        f"{kish / draws:.1%} of the draws (exact: {share(target, proposal, temperature):.1%}); "
+        f"{kish / draws:.1%} of the draws (exact: {_share(target, proposal, temperature):.1%}); "
         f"E[x²] = {found:.2f}, exact {truth.second[0]:.2f}, error {found - truth.second[0]:+.2f}; "
         f"log Z = {sample.log_z:.3f} ± {sample.standard_error:.3f}, exact {truth.log_z:.3f}, "
         f"error {sample.log_z - truth.log_z:+.3f}"
