@@ -5,12 +5,16 @@ figure.
 """
 
 from .demos.beyond import beyond
+from .demos.first_look import first_look
+from .demos.importance_sampling import importance_sampling
 from .demos.local_traps import local_traps
 from .demos.own_energy import own_energy
 from .demos.race import race
 
 __all__ = [
     "beyond",
+    "first_look",
+    "importance_sampling",
     "local_traps",
     "own_energy",
     "race",
