@@ -4,7 +4,8 @@
 figure.
 """
 
+from .demos.contour_sgld import contour_sgld
 from .demos.local_traps import local_traps
 from .demos.race import race
 
-__all__ = ["local_traps", "race"]
+__all__ = ["contour_sgld", "local_traps", "race"]
