@@ -20,6 +20,8 @@ def _picture(run, theta, truth, until):
     """Theta against theta*, the energy against steps, and the energies visited so far."""
     partition, energies = run.partition, run.energies[0, :until]
     fig, (left, middle, right) = plotting.figure(10.0, 3.2, 1, 3, width_ratios=[4, 5, 2])
+    fig.set_layout_engine(None)  # a layout by hand is drawn twice as fast
+    fig.subplots_adjust(0.04, 0.16, 0.99, 0.9, wspace=0.12)
     look = plotting.look("CSGLD") | {"markersize": 4, "linewidth": 1}
     theta, truth = (np.log10(np.maximum(values, _SMALLEST)) for values in (theta, truth))
     left.stairs(truth, partition.edges, color="k", label="θ* (exact)", baseline=None)
@@ -41,6 +43,7 @@ def _picture(run, theta, truth, until):
     right.set(xlim=(0, 6), xlabel="visits, flat = 1", title="energies visited")
     for ax in (middle, right):
         ax.set(ylim=(_LOW, _HIGH), yticks=[5, 10, 15, 20])
+    right.tick_params(labelleft=False)  # the same axis as the middle's
     return fig
 
 
