@@ -5,6 +5,7 @@ figure.
 """
 
 from .demos.beyond import beyond
+from .demos.contour_sgld import contour_sgld
 from .demos.first_look import first_look
 from .demos.importance_sampling import importance_sampling
 from .demos.local_traps import local_traps
@@ -13,6 +14,7 @@ from .demos.race import race
 
 __all__ = [
     "beyond",
+    "contour_sgld",
     "first_look",
     "importance_sampling",
     "local_traps",
