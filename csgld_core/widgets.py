@@ -4,7 +4,8 @@
 figure.
 """
 
+from .demos.annealing import annealing
 from .demos.local_traps import local_traps
 from .demos.race import race
 
-__all__ = ["local_traps", "race"]
+__all__ = ["annealing", "local_traps", "race"]
