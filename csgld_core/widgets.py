@@ -4,6 +4,7 @@
 figure.
 """
 
+from .demos.annealing import annealing
 from .demos.beyond import beyond
 from .demos.contour_sgld import contour_sgld
 from .demos.first_look import first_look
@@ -13,6 +14,7 @@ from .demos.own_energy import own_energy
 from .demos.race import race
 
 __all__ = [
+    "annealing",
     "beyond",
     "contour_sgld",
     "first_look",
