@@ -6,5 +6,6 @@ figure.
 
 from .demos.local_traps import local_traps
 from .demos.race import race
+from .demos.rivals import rivals
 
-__all__ = ["local_traps", "race"]
+__all__ = ["local_traps", "race", "rivals"]
