@@ -12,6 +12,7 @@ from .demos.importance_sampling import importance_sampling
 from .demos.local_traps import local_traps
 from .demos.own_energy import own_energy
 from .demos.race import race
+from .demos.rivals import rivals
 
 __all__ = [
     "annealing",
@@ -22,4 +23,5 @@ __all__ = [
     "local_traps",
     "own_energy",
     "race",
+    "rivals",
 ]
