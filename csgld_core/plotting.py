@@ -62,7 +62,7 @@ def look(method):
     return {
         "color": COLOURS[method],
         "marker": MARKERS[method],
-        "markerfacecolor": "white" if method.endswith("BAOAB") else COLOURS[method],
+        "markerfacecolor": "white" if "," in method else COLOURS[method],
         "linestyle": LINES[method],
         "markersize": 5,
     }
@@ -234,7 +234,7 @@ def study(budgets, tables):
     -------
     Figure
     """
-    fig, axes = figure(10, 3.4, 1, len(tables))
+    fig, axes = figure(10, 3.6, 1, len(tables))
     for ax, (title, table) in zip(axes, tables.items(), strict=True):
         for method, values in table.items():
             bands(ax, budgets, values, method)
@@ -245,8 +245,12 @@ def study(budgets, tables):
             ax.set_ylim(0, None)
         ax.set_xticks(budgets, [f"{budget / 1000:g}k" for budget in budgets])
         ax.minorticks_off()
-    handles = axes[0].get_legend_handles_labels()
-    fig.legend(*handles, loc="outside lower center", ncols=6, frameon=False)
+    entries = list(zip(*axes[0].get_legend_handles_labels(), strict=True))
+    columns = -(-len(entries) // (2 if len(entries) > 6 else 1))
+    entries = [entry for column in range(columns) for entry in entries[column::columns]]
+    fig.legend(
+        *zip(*entries, strict=True), loc="outside lower center", ncols=columns, frameon=False
+    )
     return fig
 
 
