@@ -1,6 +1,11 @@
 """Wrong answers to the exercises of 01."""
 
-NEEDED = ["SEED = 0", "target = cc.targets.two_modes()", "settings = {**cc.experiments", "def residence_time"]
+NEEDED = [
+    "SEED = 0",
+    "target = cc.targets.two_modes()",
+    "settings = {**cc.experiments",
+    "def residence_time",
+]
 
 SLOPE = """
 def estimate_barrier(a, temperatures, seed):
