@@ -10,6 +10,7 @@ import warnings
 
 import ipywidgets
 from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from . import plotting
 from .chain import DivergenceError
@@ -67,13 +68,27 @@ class Demo(ipywidgets.VBox):
         except (ValueError, DivergenceError) as problem:
             self.line.value = f"<b>That does not work:</b> {html.escape(str(problem))}"
             return
-        buffer = io.BytesIO()
-        with rc_context(plotting.STYLE):
-            fig.savefig(buffer, format="png", dpi=plotting.STYLE["figure.dpi"])
-        self.picture.value = buffer.getvalue()
+        self.picture.value = png(fig)
         self.line.value = "<br>".join(
             html.escape(line) for line in (text, *(f"Note: {note.message}" for note in notes))
         )
+
+
+def png(fig):
+    """The bytes of a PNG at the figure's own dpi, twice as fast as `savefig`.
+
+    That draws a first time for the layout alone, and compresses more than a live picture needs.
+    """
+    from PIL import Image
+
+    canvas = FigureCanvasAgg(fig)
+    with rc_context(plotting.STYLE):
+        canvas.draw()
+    height, width = canvas.get_width_height()[::-1]
+    picture = Image.frombuffer("RGBA", (width, height), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="png", compress_level=1)
+    return buffer.getvalue()
 
 
 def slider(kind, description, tooltip, value, low, high, step, **extra):

@@ -1,7 +1,7 @@
 """One figure style for the whole collection, and the pictures that several notebooks share.
 
-Colours are those of Okabe and Ito, told apart by the colour-blind; every method also has a marker
-and a line style of its own.
+Colours are those of Okabe and Ito, told apart by the colour-blind. Every method also has a marker
+and a line style of its own; well tuned it keeps its colour, and its marker is hollow.
 """
 
 import numpy as np
@@ -16,11 +16,14 @@ COLOURS = {
     "cycSGLD": "#E69F00",
     "reSGLD": "#0072B2",
     "CSGLD": "#009E73",
-    "CSGLD, BAOAB": "#CC79A7",
-    "reSGLD, BAOAB": "#56B4E9",
+    "CSGLD, BAOAB": "#009E73",
+    "reSGLD, BAOAB": "#0072B2",
+    "SGLD, BAOAB": "#D55E00",
+    "cycSGLD, BAOAB": "#E69F00",
 }
-MARKERS = dict(zip(COLOURS, "*osD^vP", strict=True))
-LINES = dict(zip(COLOURS, ["-", ":", "--", "-.", "-", (0, (5, 1)), (0, (3, 1, 1, 1))], strict=True))
+MARKERS = dict(zip(COLOURS, "*osD^vPXp", strict=True))
+_DASHES = [(0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (6, 2))]
+LINES = dict(zip(COLOURS, ["-", ":", "--", "-.", "-", *_DASHES], strict=True))
 
 STYLE = {
     "figure.dpi": 110,
@@ -59,6 +62,7 @@ def look(method):
     return {
         "color": COLOURS[method],
         "marker": MARKERS[method],
+        "markerfacecolor": "white" if "," in method else COLOURS[method],
         "linestyle": LINES[method],
         "markersize": 5,
     }
@@ -169,8 +173,20 @@ def comparison(target, runs, bins=50):
     -------
     Figure
     """
-    fig, axes = figure(2.1 * (1 + len(runs)), 2.85, 1, 1 + len(runs))
-    fig.get_layout_engine().set(h_pad=0.1)
+    panels = 1 + len(runs)
+    width, height, panel, gap = 2.0 * panels + 0.75, 2.65, 1.82, 0.18
+    places = {
+        "left": 0.1 / width,
+        "right": (0.1 + panels * (panel + gap) + 0.1) / width,
+        "bottom": 0.12 / height,
+        "top": (0.12 + panel) / height,
+        "wspace": gap * (panels + 1) / (panels * panel + 0.1),
+    }
+    ratios = [panel] * panels + [0.1]  # the last is the colour bar
+    fig, (*axes, bar) = figure(
+        width, height, 1, panels + 1, width_ratios=ratios, gridspec_kw=places
+    )
+    fig.set_layout_engine("none")  # it would take longer than all the rest
     truth = exact.histogram(target, bins)
     highest = truth.max() * bins**2
     image = map_of(axes[0], target, truth, bins, "truth\n(quadrature)\n", highest)
@@ -183,7 +199,7 @@ def comparison(target, runs, bins=50):
             f"modes met {metrics.modes_met(run, target)} of {len(target.modes)}"
         )
         map_of(ax, target, found, bins, title, highest)
-    fig.colorbar(image, ax=axes, shrink=0.8, label="density, uniform = 1")
+    fig.colorbar(image, cax=bar, label="density, uniform = 1")
     return fig
 
 
@@ -218,7 +234,7 @@ def study(budgets, tables):
     -------
     Figure
     """
-    fig, axes = figure(10, 3.4, 1, len(tables))
+    fig, axes = figure(10, 3.6, 1, len(tables))
     for ax, (title, table) in zip(axes, tables.items(), strict=True):
         for method, values in table.items():
             bands(ax, budgets, values, method)
@@ -229,8 +245,12 @@ def study(budgets, tables):
             ax.set_ylim(0, None)
         ax.set_xticks(budgets, [f"{budget / 1000:g}k" for budget in budgets])
         ax.minorticks_off()
-    handles = axes[0].get_legend_handles_labels()
-    fig.legend(*handles, loc="outside lower center", ncols=6, frameon=False)
+    entries = list(zip(*axes[0].get_legend_handles_labels(), strict=True))
+    columns = -(-len(entries) // (2 if len(entries) > 6 else 1))
+    entries = [entry for column in range(columns) for entry in entries[column::columns]]
+    fig.legend(
+        *zip(*entries, strict=True), loc="outside lower center", ncols=columns, frameon=False
+    )
     return fig
 
 

@@ -60,9 +60,16 @@ def test_density_integrates_to_one():
 
 
 def test_methods_differ_in_more_than_colour():
-    for cues in (plotting.COLOURS, plotting.MARKERS, plotting.LINES):
-        methods = [str(cues[name]) for name in cues if name != "truth"]
-        assert len(set(methods)) == len(methods)
+    methods = [name for name in plotting.COLOURS if name != "truth"]
+    for cues in (plotting.MARKERS, plotting.LINES):
+        assert len({str(cues[name]) for name in methods}) == len(methods)
+    published = [name for name in methods if "," not in name]
+    assert len({plotting.COLOURS[name] for name in published}) == len(published)
+    for name in methods:  # a tuned method keeps its colour, with a hollow marker
+        assert plotting.COLOURS[name] == plotting.COLOURS[name.split(",")[0]]
+        filled = plotting.look(name)["markerfacecolor"] == plotting.COLOURS[name]
+        assert filled == (name in published)
+    assert set(methods) == {*cc.experiments.E2_RACE, *cc.experiments.E2_RACE_TUNED}
 
 
 def test_saved_figures_are_deterministic_and_noted(folder):
@@ -149,6 +156,12 @@ def test_every_control_moves_the_demo_and_reset_restores_it(make):
     assert all(demo.controls[name].value == value for name, value in demo.defaults.items())
     assert (bytes(demo.picture.value), demo.line.value) == fresh
     assert repr(demo).startswith("Live demo")
+
+
+def test_a_live_picture_shows_the_same_as_the_plain_one():
+    live = np.asarray(Image.open(io.BytesIO(widgets.race().picture.value)))
+    plain = np.asarray(Image.open(io.BytesIO(figures.Picture(widgets.race(live=False), "").png)))
+    assert np.array_equal(live, plain)
 
 
 def test_a_bad_combination_is_explained():

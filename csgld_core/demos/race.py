@@ -1,6 +1,8 @@
 """Four methods on one target."""
 
-from .. import controls, experiments, metrics, plotting
+import functools
+
+from .. import controls, experiments, metrics, parallel, plotting
 from ..energy_pdf import ContourScheme
 from ..partition import EnergyPartition
 from ..samplers import contour_sgld, cyclical_sgld, replica_exchange_sgld, sgld
@@ -29,18 +31,21 @@ def _race(target, budget, step_size, noise, zeta, clip, cycles, heat, swap_rate,
             {"step_size": step_size, "zeta": zeta, "partition": partition, "scheme": scheme},
         ),
     }
-    runs = {
-        name: runs[0]
-        for name, runs in experiments.race(
-            methods,
-            [seed],
-            budget,
-            target=target,
-            start=start,
-            integrator=integrator,
-            thin=max(1, budget // 10_000),
-        ).items()
+    shared = {
+        "target": target,
+        "start": start,
+        "integrator": integrator,
+        "thin": max(1, budget // 10_000),
+        "seed": seed,
     }
+    calls = [
+        functools.partial(sampler, **experiments.with_budget(sampler, own, budget), **shared)
+        for sampler, own in methods.values()
+    ]
+    found, interrupted = parallel.in_threads(calls)  # one method on each processor
+    if interrupted:
+        raise KeyboardInterrupt
+    runs = dict(zip(methods, found, strict=True))
     fig = plotting.comparison(target, runs)
     errors = ", ".join(
         f"{name} {metrics.mode_mass_error(run, target):.3f}" for name, run in runs.items()
