@@ -6,5 +6,6 @@ figure.
 
 from .demos.local_traps import local_traps
 from .demos.race import race
+from .demos.wang_landau import wang_landau
 
-__all__ = ["local_traps", "race"]
+__all__ = ["local_traps", "race", "wang_landau"]
