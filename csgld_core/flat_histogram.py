@@ -89,6 +89,22 @@ class DensityOfStates:
         log_terms, energies = self._terms(temperature)
         return float(np.exp(log_terms - logsumexp(log_terms)) @ energies)
 
+    def heat_capacity(self, temperature=1.0):
+        """dE[U] / d tau = (E[U^2] - E[U]^2) / tau^2; energies within a cell count as E_i."""
+        log_terms, energies = self._terms(temperature)
+        share = np.exp(log_terms - logsumexp(log_terms))
+        return float(share @ ((energies - share @ energies) / temperature) ** 2)
+
+    def energy_pdf(self, temperature=1.0):
+        """theta (bins,), the probability of each cell: g_i exp(-E_i / tau) / Z; 0 if not visited.
+
+        It compares with `exact.energy_pdf`, as good as `log_z` on continuous energies.
+        """
+        log_terms, _ = self._terms(temperature)
+        theta = np.zeros(self.partition.bins)
+        theta[self.visits > 0] = np.exp(log_terms - logsumexp(log_terms))
+        return theta
+
     def _terms(self, temperature):
         temperature = checks.number("temperature", temperature, above=0.0)
         visited = self.visits > 0

@@ -271,7 +271,7 @@ def test_bad_rules(algorithm, changes, message):
 
 def test_bad_readings():
     found = cc.samc(ISING, 1000, partition=LEVELS, seed=1)
-    for reading in (found.log_z, found.mean_energy):
+    for reading in (found.log_z, found.mean_energy, found.heat_capacity, found.energy_pdf):
         with pytest.raises(ValueError, match="temperature must be a finite number > 0, got 0"):
             reading(0)
     with pytest.raises(ValueError, match="log_total must be a finite number"):
