@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib import rc_context
 
 from . import __version__, files
+from .discrete import DiscreteTarget
 from .plotting import STYLE
 from .target import Target
 
@@ -38,7 +39,7 @@ def write(path, content):
 
 def plain(value):
     """`value` in terms of JSON: targets, partitions, schemes and arrays become their contents."""
-    if isinstance(value, Target):
+    if isinstance(value, (Target, DiscreteTarget)):
         return value.description()
     if is_dataclass(value):
         return plain(asdict(value))

@@ -89,6 +89,22 @@ class DensityOfStates:
         log_terms, energies = self._terms(temperature)
         return float(np.exp(log_terms - logsumexp(log_terms)) @ energies)
 
+    def heat_capacity(self, temperature=1.0):
+        """dE[U] / d tau = (E[U^2] - E[U]^2) / tau^2; energies within a cell count as E_i."""
+        log_terms, energies = self._terms(temperature)
+        share = np.exp(log_terms - logsumexp(log_terms))
+        return float(share @ ((energies - share @ energies) / temperature) ** 2)
+
+    def energy_pdf(self, temperature=1.0):
+        """theta (bins,), the probability of each cell: g_i exp(-E_i / tau) / Z; 0 if not visited.
+
+        It compares with `exact.energy_pdf`, as good as `log_z` on continuous energies.
+        """
+        log_terms, _ = self._terms(temperature)
+        theta = np.zeros(self.partition.bins)
+        theta[self.visits > 0] = np.exp(log_terms - logsumexp(log_terms))
+        return theta
+
     def _terms(self, temperature):
         temperature = checks.number("temperature", temperature, above=0.0)
         visited = self.visits > 0
@@ -317,7 +333,7 @@ class _Walker:
 
     done = 0  # where it begins
 
-    def __init__(self, model, steps, plan, desired, start, seed):
+    def __init__(self, model, steps, plan, desired, gain, start, seed):
         self.plan, self.generator = plan, np.random.default_rng(seed)
         continuous, self.name = plan.continuous, model.name
         callback = model.callback if continuous else _no_callback
@@ -336,7 +352,7 @@ class _Walker:
         energy = model.energies(state[None])[0] if continuous else float(model.energy(state))
         if math.isnan(energy):
             raise ValueError(f"start must have an energy, got {state.tolist()} with energy NaN")
-        self.walk.numbers[[ENERGY, GAIN]] = energy, 1.0
+        self.walk.numbers[[ENERGY, GAIN]] = energy, gain
         self.walk.counters[[EVALUATIONS, NEXT_CHECK]] = 1, plan.check_every
         enter(*self.fixed, self.walk)
         self._check_energies()
@@ -389,7 +405,19 @@ def _cells(partition):
 
 
 def _run(
-    name, model, steps, partition, step_size, start, seed, workers, progress, own, desired, **rule
+    name,
+    model,
+    steps,
+    partition,
+    step_size,
+    start,
+    seed,
+    workers,
+    progress,
+    own,
+    desired,
+    gain=1.0,
+    **rule,
 ):
     """Check what both have in common, walk, and gather what was learned."""
     if workers is not None:
@@ -423,7 +451,7 @@ def _run(
         box=np.array([[-np.inf], [np.inf]]) * np.ones(model.dim) if box is None else box,
         **rule,
     )
-    walker = _Walker(model, steps, plan, desired, start, seed)
+    walker = _Walker(model, steps, plan, desired, gain, start, seed)
     interrupted = in_chunks([walker], steps, workers=1, progress=progress)
     learned, counters = walker.learned, walker.walk.counters
     done = int(counters[STEP])
@@ -468,6 +496,7 @@ def wang_landau(
     schedule="1/t",
     flatness=0.8,
     check_every=None,
+    initial_log_f=1.0,
     final_log_f=None,
     step_size=None,
     start=None,
@@ -492,7 +521,7 @@ def wang_landau(
         level of a discrete model g is exact in the long run; a cell much wider than the temperature
         of interest hides how g falls inside it.
     schedule : {"1/t", "flatness"}
-        How log f falls from 1. "flatness" halves it when no visited cell has fewer than `flatness`
+        How log f falls. "flatness" halves it when no visited cell has fewer than `flatness`
         times the mean of the visits since the last halving; its error stops falling in the end.
         "1/t" halves it when every visited cell has been visited again, until log f <= 1 / t; from
         then on log f = 1 / t, with t = moves / visited cells, and the error falls as t^(-1/2).
@@ -500,6 +529,8 @@ def wang_landau(
         In (0, 1), for the schedule of that name.
     check_every : int or None
         Moves between two looks at the visits; None is 100 for each cell.
+    initial_log_f : float
+        log f of the first move, at most 1000.
     final_log_f : float or None
         The walk ends before `steps` once log f is below; None walks on.
     step_size : float or None
@@ -527,12 +558,14 @@ def wang_landau(
     """
     bins = _cells(partition)
     check_every = CHECK_EVERY * bins if check_every is None else check_every
+    initial_log_f = checks.number("initial_log_f", initial_log_f, above=0.0, most=1000.0)
     if final_log_f is not None:
-        final_log_f = checks.number("final_log_f", final_log_f, above=0.0, below=1.0)
+        final_log_f = checks.number("final_log_f", final_log_f, above=0.0, below=initial_log_f)
     own = {
         "schedule": checks.choice("schedule", schedule, SCHEDULES),
         "flatness": checks.number("flatness", flatness, above=0.0, below=1.0),
         "check_every": checks.integer("check_every", check_every, least=1, most=10**15),
+        "initial_log_f": initial_log_f,
         "final_log_f": final_log_f,
     }
     return _run(
@@ -547,6 +580,7 @@ def wang_landau(
         progress,
         own,
         np.full(bins, 1.0 / bins),
+        gain=initial_log_f,
         schedule=SCHEDULES[schedule],
         flatness=own["flatness"],
         check_every=own["check_every"],

@@ -13,6 +13,7 @@ from .demos.local_traps import local_traps
 from .demos.own_energy import own_energy
 from .demos.race import race
 from .demos.rivals import rivals
+from .demos.wang_landau import wang_landau
 
 __all__ = [
     "annealing",
@@ -24,4 +25,5 @@ __all__ = [
     "own_energy",
     "race",
     "rivals",
+    "wang_landau",
 ]

@@ -76,7 +76,7 @@ def test_saved_figures_are_deterministic_and_noted(folder):
     def save():
         fig, ax = plotting.figure()
         ax.plot([1, 2], [3, 4])
-        settings = {"E1": cc.experiments.E1_PUBLISHED}
+        settings = {"E1": cc.experiments.E1_PUBLISHED, "E6": cc.experiments.E6_WANG_LANDAU}
         return figures.save(fig, "line", caption="a line", seeds=range(2), settings=settings)
 
     picture = save()
@@ -87,6 +87,7 @@ def test_saved_figures_are_deterministic_and_noted(folder):
     entry = json.loads(first["manifest.json"])["line"]
     assert entry["seeds"] == [0, 1]
     assert entry["settings"]["E1"]["target"]["name"] == "two_modes"
+    assert entry["settings"]["E6"]["model"] == {"name": "ising(4)", "dim": 16}
     data, metadata = picture._repr_mimebundle_()
     assert metadata["image/png"]["alt"] == "a line"
     assert set(data) == {"image/png", "text/plain"}

@@ -69,6 +69,11 @@ def test_thermodynamics_of_the_ising_model(learned):
         assert learned.log_z(temperature, LOG_STATES) == pytest.approx(log_z, abs=0.02)
         mean = terms @ energies / terms.sum()
         assert learned.mean_energy(temperature) == pytest.approx(mean, abs=0.1)
+        theta = learned.energy_pdf(temperature)
+        assert theta.sum() == pytest.approx(1.0)
+        assert theta[LEVELS.index(energies)] == pytest.approx(terms / terms.sum(), rel=0.04)
+        heat = (terms @ energies**2 / terms.sum() - mean**2) / temperature**2
+        assert learned.heat_capacity(temperature) == pytest.approx(heat, rel=0.04)
 
 
 @numba.njit
@@ -102,6 +107,8 @@ def test_partition_function_of_nine_modes(algorithm, tolerance):
         truth = cc.exact.moments(target, temperature)
         assert found.log_z(temperature, math.log(25.0)) == pytest.approx(truth.log_z, abs=tolerance)
         assert found.mean_energy(temperature) == pytest.approx(truth.energy, abs=tolerance)
+        theta = cc.exact.energy_pdf(target, partition, temperature)
+        assert 0.5 * abs(found.energy_pdf(temperature) - theta).sum() < tolerance
 
 
 def test_what_lies_outside_the_partition_does_not_count():

@@ -291,6 +291,7 @@ ENTRIES = {
             "schedule": one_of("1/t", "flatness"),
             "flatness": number(above=0.0, below=1.0),
             "check_every": optional(whole(1)),
+            "initial_log_f": number(above=0.0, most=1000.0),
             "final_log_f": optional(number(above=0.0, below=1.0)),
         },
     ),

@@ -112,6 +112,18 @@ def test_flatness_only_halves():
 
 
 @pytest.mark.parametrize("schedule", ["flatness", "1/t"])
+def test_log_f_starts_where_it_is_told(schedule):
+    gains = [
+        cc.wang_landau(
+            ISING, 100_000, partition=LEVELS, schedule=schedule, initial_log_f=first, seed=1
+        ).history
+        for first in (0.25, 4.0)
+    ]
+    assert [gain[0] for gain in gains] == [0.25, 4.0]
+    assert all(gain[-1] < gain[0] for gain in gains)
+
+
+@pytest.mark.parametrize("schedule", ["flatness", "1/t"])
 def test_final_log_f_ends_the_walk(schedule):
     found = cc.wang_landau(
         ISING, 10**8, partition=LEVELS, schedule=schedule, final_log_f=1e-4, seed=1
@@ -244,6 +256,8 @@ def test_bad_arguments(algorithm, changes, message):
         (cc.wang_landau, {"schedule": "linear"}, "schedule must be one of 'flatness', '1/t', got"),
         (cc.wang_landau, {"flatness": 1.0}, "flatness must be a finite number > 0 and < 1, got"),
         (cc.wang_landau, {"check_every": 0}, "check_every must be a whole number >= 1"),
+        (cc.wang_landau, {"initial_log_f": 0.0}, "initial_log_f must be a finite number > 0 and"),
+        (cc.wang_landau, {"initial_log_f": 0.1, "final_log_f": 0.1}, "final_log_f must be .* 0.1,"),
         (cc.wang_landau, {"final_log_f": 0.0}, "final_log_f must be a finite number > 0"),
         (cc.samc, {"t0": 0}, "t0 must be a finite number > 0, got 0"),
         (cc.samc, {"desired": np.ones(16)}, r"desired must be finite numbers of shape \(17,\)"),
@@ -257,7 +271,7 @@ def test_bad_rules(algorithm, changes, message):
 
 def test_bad_readings():
     found = cc.samc(ISING, 1000, partition=LEVELS, seed=1)
-    for reading in (found.log_z, found.mean_energy):
+    for reading in (found.log_z, found.mean_energy, found.heat_capacity, found.energy_pdf):
         with pytest.raises(ValueError, match="temperature must be a finite number > 0, got 0"):
             reading(0)
     with pytest.raises(ValueError, match="log_total must be a finite number"):
