@@ -4,7 +4,8 @@
 figure.
 """
 
+from .demos.bouncy_moves import bouncy_moves
 from .demos.local_traps import local_traps
 from .demos.race import race
 
-__all__ = ["local_traps", "race"]
+__all__ = ["bouncy_moves", "local_traps", "race"]
