@@ -6,6 +6,7 @@ figure.
 
 from .demos.annealing import annealing
 from .demos.beyond import beyond
+from .demos.bouncy_moves import bouncy_moves
 from .demos.contour_sgld import contour_sgld
 from .demos.first_look import first_look
 from .demos.importance_sampling import importance_sampling
@@ -18,6 +19,7 @@ from .demos.wang_landau import wang_landau
 __all__ = [
     "annealing",
     "beyond",
+    "bouncy_moves",
     "contour_sgld",
     "first_look",
     "importance_sampling",
