@@ -4,7 +4,8 @@
 figure.
 """
 
+from .demos.energy_pdf import energy_pdf
 from .demos.local_traps import local_traps
 from .demos.race import race
 
-__all__ = ["local_traps", "race"]
+__all__ = ["energy_pdf", "local_traps", "race"]
