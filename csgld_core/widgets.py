@@ -7,5 +7,6 @@ figure.
 from .demos.energy_pdf import energy_pdf
 from .demos.local_traps import local_traps
 from .demos.race import race
+from .demos.reweighting import reweighting
 
-__all__ = ["energy_pdf", "local_traps", "race"]
+__all__ = ["energy_pdf", "local_traps", "race", "reweighting"]
