@@ -111,7 +111,8 @@ def save(fig, name, *, caption, seeds, settings):
         File name without ending.
     caption : str
         What the figure shows; also its alternative text.
-    seeds : list of int
+    seeds : list of int or str
+        Or why there are none.
     settings : dict
         Experiments that went in.
 

@@ -25,6 +25,14 @@ MARKERS = dict(zip(COLOURS, "*osD^vPXp", strict=True))
 _DASHES = [(0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (6, 2))]
 LINES = dict(zip(COLOURS, ["-", ":", "--", "-.", "-", *_DASHES], strict=True))
 
+# A density on its way through flattening and back.
+STAGES = {
+    "original": {"color": "#000000", "linestyle": "-", "marker": "."},
+    "flattened": {"color": "#D55E00", "linestyle": "--", "marker": "o"},
+    "reweighted": {"color": "#0072B2", "linestyle": "-.", "marker": "s"},
+    "resampled": {"color": "#009E73", "linestyle": ":", "marker": "^"},
+}
+
 STYLE = {
     "figure.dpi": 110,
     "savefig.dpi": 150,
@@ -99,6 +107,32 @@ def trace(ax, run, method, points=5000):
     x = run.positions[0, ::every, 0]
     ax.plot(run.steps[::every], x, color=COLOURS[method], linewidth=0.4)
     ax.set(xlabel="steps", ylabel="position x", title=method)
+
+
+def stages(ax, x, exact, draws=None, **labels):
+    """Original, flattened, reweighted and resampled: exact curves as lines, draws as points.
+
+    Parameters
+    ----------
+    ax : Axes
+    x : array (n,)
+        Positions of the exact curves, rising.
+    exact : dict of stage -> array (n,)
+        Keys of STAGES.
+    draws : dict of stage -> (positions (k,), weights (k,)) or None
+        Drawn as normalised histograms of 60 cells.
+    **labels
+        Passed to `Axes.set`.
+    """
+    for stage, values in exact.items():
+        ax.plot(x, values, label=stage, linewidth=1.5, **(STAGES[stage] | {"marker": ""}))
+    for stage, (positions, weights) in (draws or {}).items():
+        heights, edges = np.histogram(positions, 60, (x[0], x[-1]), weights=weights)
+        heights = heights / (weights.sum() * (edges[1] - edges[0]))
+        style = STAGES[stage] | {"linestyle": "", "markersize": 3.5, "markerfacecolor": "none"}
+        ax.plot(0.5 * (edges[1:] + edges[:-1]), heights, label=f"{stage} draws", **style)
+    ax.set(**({"xlabel": "position x", "xlim": (x[0], x[-1])} | labels))
+    ax.legend(frameon=False)
 
 
 def path_and_density(target, run, method, temperature=1.0):

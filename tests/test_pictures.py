@@ -59,6 +59,18 @@ def test_density_integrates_to_one():
     assert (truth.values * np.diff(truth.edges)).sum() == pytest.approx(1.0, abs=1e-4)
 
 
+def test_stages_are_lines_and_histograms_of_area_one():
+    x, weights = np.linspace(-2.0, 2.0, 101), np.array([1.0, 1.0, 2.0])
+    _, ax = plotting.figure()
+    drawn = {"reweighted": (np.array([-1.0, -1.0, 1.0]), weights)}
+    plotting.stages(ax, x, {"original": x**2}, drawn, ylabel="density")
+    line, points = ax.lines
+    assert np.array_equal(line.get_ydata(), x**2)
+    centres, heights = points.get_data()
+    assert heights.sum() * (centres[1] - centres[0]) == pytest.approx(1.0)
+    assert heights[centres < 0].sum() == pytest.approx(heights[centres > 0].sum())
+
+
 def test_methods_differ_in_more_than_colour():
     methods = [name for name in plotting.COLOURS if name != "truth"]
     for cues in (plotting.MARKERS, plotting.LINES):
@@ -70,6 +82,8 @@ def test_methods_differ_in_more_than_colour():
         filled = plotting.look(name)["markerfacecolor"] == plotting.COLOURS[name]
         assert filled == (name in published)
     assert set(methods) == {*cc.experiments.E2_RACE, *cc.experiments.E2_RACE_TUNED}
+    for cue in ("color", "marker", "linestyle"):
+        assert len({stage[cue] for stage in plotting.STAGES.values()}) == len(plotting.STAGES)
 
 
 def test_saved_figures_are_deterministic_and_noted(folder):
