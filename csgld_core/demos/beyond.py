@@ -72,11 +72,11 @@ def beyond(live=True):
     sliders = {
         "dim": controls.amount("dimension d", "of the space", [1, 2, 5, 10, 15, 20], 10),
         "integrator": controls.choice(
-            "integrator", "how one step is taken", ["mala", "baoab", "leimkuhler_matthews", "euler"]
+            "integrator", "how one step is taken", ["baoab", "mala", "leimkuhler_matthews", "euler"]
         ),
-        "friction": controls.power("friction γ", "of BAOAB only (1 / time)", 1.0, -1, 1.5),
+        "friction": controls.power("friction γ", "of BAOAB only (1 / time)", 4.0, -1, 1.5),
         "step_size": controls.power(
-            "step size h", "time of a step; other integrators take ε = h² / 2", 0.25, -1.5, 0
+            "step size h", "time of a step; other integrators take ε = h² / 2", 0.06, -1.5, 0
         ),
         "zeta": controls.number(
             "flattening ζ", "CSGLD: 0 is SGLD, 1 flat in energy", 0.9, 0, 1, 0.05

@@ -31,7 +31,7 @@ def _draw_visits(ax, found):
 def _draw_density(ax, energies, states, log_g):
     ax.plot(energies, np.log(states), "k_", markersize=11, label="enumeration")
     look = plotting.look("SGLD") | {"linestyle": "none"}
-    ax.plot(energies, log_g, **look, markerfacecolor="none", label="learned")
+    ax.plot(energies, log_g, **look | {"markerfacecolor": "none"}, label="learned")
     low = min(-1.0, log_g[np.isfinite(log_g)].min() - 1)
     ax.set(xlabel="energy E", title="ln g(E), number of states", ylim=(low, 13))
     ax.legend(frameon=False, loc="lower center")
