@@ -86,13 +86,12 @@ class DensityOfStates:
 
     def mean_energy(self, temperature=1.0):
         """E[U] = sum_i g_i E_i exp(-E_i / tau) / Z."""
-        log_terms, energies = self._terms(temperature)
-        return float(np.exp(log_terms - logsumexp(log_terms)) @ energies)
+        share, energies = self._shares(temperature)
+        return float(share @ energies)
 
     def heat_capacity(self, temperature=1.0):
         """dE[U] / d tau = (E[U^2] - E[U]^2) / tau^2; energies within a cell count as E_i."""
-        log_terms, energies = self._terms(temperature)
-        share = np.exp(log_terms - logsumexp(log_terms))
+        share, energies = self._shares(temperature)
         return float(share @ ((energies - share @ energies) / temperature) ** 2)
 
     def energy_pdf(self, temperature=1.0):
@@ -100,10 +99,13 @@ class DensityOfStates:
 
         It compares with `exact.energy_pdf`, as good as `log_z` on continuous energies.
         """
-        log_terms, _ = self._terms(temperature)
         theta = np.zeros(self.partition.bins)
-        theta[self.visits > 0] = np.exp(log_terms - logsumexp(log_terms))
+        theta[self.visits > 0] = self._shares(temperature)[0]
         return theta
+
+    def _shares(self, temperature):
+        log_terms, energies = self._terms(temperature)
+        return np.exp(log_terms - logsumexp(log_terms)), energies
 
     def _terms(self, temperature):
         temperature = checks.number("temperature", temperature, above=0.0)

@@ -646,6 +646,8 @@ ENTRIES = {
         {"temperature": positive, "log_total": number()},
     ),
     "DensityOfStates.mean_energy": (DENSITY.mean_energy, {}, {"temperature": positive}),
+    "DensityOfStates.heat_capacity": (DENSITY.heat_capacity, {}, {"temperature": positive}),
+    "DensityOfStates.energy_pdf": (DENSITY.energy_pdf, {}, {"temperature": positive}),
 }
 
 # Public, but with nothing to check: results, whose fields the samplers fill; what compiled code
