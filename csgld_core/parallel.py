@@ -12,7 +12,7 @@ import re
 import threading
 import uuid
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from . import __version__, checks
 
+LISTEN_SECONDS = 0.1  # at most between Ctrl-C and its being heard
 # The events that ask a task to end early: of the call it belongs to, and of all calls around that.
 _STOPS = contextvars.ContextVar("stops", default=())
 # On other machines these must be the same, or the bits may differ.
@@ -141,8 +142,10 @@ def _in_threads(call, count, workers, interrupt):
         return
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for future in [pool.submit(call, n) for n in range(count)]:
-                future.result()
+            futures = [pool.submit(call, n) for n in range(count)]
+            # Awake now and then: a signal that another thread received does not end a wait.
+            while wait(futures, timeout=LISTEN_SECONDS).not_done:
+                pass
         except KeyboardInterrupt:
             interrupt()  # the pool waits for its tasks before it lets this out
             raise
