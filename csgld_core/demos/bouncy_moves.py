@@ -13,7 +13,7 @@ _BUDGETS = [5_000, 20_000, 50_000, 100_000, 200_000, 400_000]
 _LENGTHS = [100, 200, 500, 1_000, 2_000, 4_000]
 _CELLS = [10, 25, 50, 100, 200, 400]
 _CLIPS = [
-    ("none", None),
+    ("none", ()),
     ("-1.3 to 0.3 (ours)", (-1.3, 0.3)),
     ("-1 to 0.3: no bouncing", (-1.0, 0.3)),
     ("-0.5 to 0.3: damping only", (-0.5, 0.3)),
@@ -34,7 +34,7 @@ def _bouncy_moves(
         "walls": walls,
         "partition": EnergyPartition(whole.low, whole.high, cells),
         "scheme": ContourScheme.published(
-            slope=slope, clip=clip, weights="continuous", weights_from="final"
+            slope=slope, clip=clip or None, weights="continuous", weights_from="final"
         ),
         "seed": seed,
     }
