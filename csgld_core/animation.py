@@ -7,7 +7,6 @@ than an animation writer, and the same frames give the same bytes.
 import io
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from . import exact, plotting
@@ -36,7 +35,7 @@ def gif(fig, artists, draw, frames, *, milliseconds=80, hold=1500):
     canvas = FigureCanvasAgg(fig)
     for artist in artists:
         artist.set_animated(True)
-    with rc_context(plotting.STYLE):
+    with plotting.style():
         canvas.draw()
         background = canvas.copy_from_bbox(fig.bbox)
         pictures = []

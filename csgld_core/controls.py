@@ -6,10 +6,10 @@ combinations are explained below it.
 
 import html
 import io
+import threading
 import warnings
 
 import ipywidgets
-from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from . import plotting
@@ -36,6 +36,8 @@ class Demo(ipywidgets.VBox):
         self.defaults = {name: control.value for name, control in controls.items()}
         self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%"})
         self.line = ipywidgets.HTML()
+        # JupyterLab hands the first messages to one thread, and later ones to another.
+        self.busy = threading.RLock()
         reset = ipywidgets.Button(description="reset", tooltip="all controls back to their start")
         reset.on_click(lambda _: self.reset())
         for control in controls.values():
@@ -59,8 +61,11 @@ class Demo(ipywidgets.VBox):
         self.update()
 
     def update(self, _change=None):
-        """Compute and redraw."""
-        values = {name: control.value for name, control in self.controls.items()}
+        """Compute and redraw, from the values that the controls have by then."""
+        with self.busy:
+            self._update({name: control.value for name, control in self.controls.items()})
+
+    def _update(self, values):
         try:
             with warnings.catch_warnings(record=True) as notes:
                 warnings.simplefilter("always")
@@ -82,7 +87,7 @@ def png(fig):
     from PIL import Image
 
     canvas = FigureCanvasAgg(fig)
-    with rc_context(plotting.STYLE):
+    with plotting.style():
         canvas.draw()
     height, width = canvas.get_width_height()[::-1]
     picture = Image.frombuffer("RGBA", (width, height), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)

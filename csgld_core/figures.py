@@ -11,11 +11,10 @@ from pathlib import Path
 import matplotlib
 import numba
 import numpy as np
-from matplotlib import rc_context
 
 from . import __version__, files
 from .discrete import DiscreteTarget
-from .plotting import STYLE
+from .plotting import STYLE, style
 from .target import Target
 
 
@@ -81,7 +80,7 @@ def _note(name, names, caption, seeds, settings):
 def _bytes(fig, ending, **kwargs):
     nothing = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[ending]
     buffer = io.BytesIO()
-    with rc_context(STYLE):
+    with style():
         fig.savefig(buffer, format=ending, metadata=nothing, **kwargs)
     return buffer.getvalue()
 

@@ -4,6 +4,9 @@ Colours are those of Okabe and Ito, told apart by the colour-blind. Every method
 and a line style of its own; well tuned it keeps its colour, and its marker is hollow.
 """
 
+import contextlib
+import threading
+
 import numpy as np
 from matplotlib import colors, rc_context
 from matplotlib.figure import Figure
@@ -49,6 +52,19 @@ STYLE = {
 }
 
 
+_STYLING = threading.RLock()
+
+
+@contextlib.contextmanager
+def style():
+    """The common style, for as long as it is entered.
+
+    Matplotlib's settings are global, and demos are drawn in a thread of their own: one at a time.
+    """
+    with _STYLING, rc_context(STYLE):
+        yield
+
+
 def figure(width=8.0, height=3.0, rows=1, columns=1, **kwargs):
     """A figure in the common style, outside pyplot, and its array of axes.
 
@@ -60,7 +76,7 @@ def figure(width=8.0, height=3.0, rows=1, columns=1, **kwargs):
     **kwargs
         Passed to `Figure.subplots`.
     """
-    with rc_context(STYLE):
+    with style():
         fig = Figure(figsize=(width, height))
         return fig, fig.subplots(rows, columns, **kwargs)
 

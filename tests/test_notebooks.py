@@ -63,11 +63,16 @@ def test_form(path):
     assert 10 <= len(lengths) <= 20
     assert statistics.median(lengths) <= 5
     assert max(lengths) <= 25
-    # Every picture has an alternative text.
-    for cell in code_cells(notebook):
+    # Every picture has an alternative text, and a caption in italics below.
+    below = None
+    for cell in reversed(notebook.cells):
+        if cell.cell_type == "markdown":
+            below = cell.source
+            continue
         for output in cell.outputs:
             if "image/png" in output.get("data", {}):
                 assert output.metadata["image/png"]["alt"]
+                assert re.match(r"\*[^*]", below), below[:60]
 
 
 @pytest.mark.parametrize("path", STUDENTS, ids=lambda path: path.stem)

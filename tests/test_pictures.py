@@ -3,9 +3,11 @@
 import io
 import itertools
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from matplotlib import rcParams
 from PIL import Image
 
 import csgld_core as cc
@@ -57,6 +59,15 @@ def test_density_integrates_to_one():
     assert y.sum() * (x[1] - x[0]) == pytest.approx(1.0)
     truth = ax.patches[0].get_data()
     assert (truth.values * np.diff(truth.edges)).sum() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_two_threads_that_draw_leave_the_settings_alone():
+    # JupyterLab runs a demo in a thread of its own, beside the one of the cells.
+    before = dict(rcParams)
+    with ThreadPoolExecutor(4) as pool:
+        figures = list(pool.map(lambda _: plotting.figure(), range(40)))
+    assert dict(rcParams) == before
+    assert {fig.dpi for fig, _ in figures} == {plotting.STYLE["figure.dpi"]}
 
 
 def test_stages_are_lines_and_histograms_of_area_one():
