@@ -32,7 +32,7 @@ STATEMENTS = {
     "sgld-stuck": Statement(
         "SGLD suffers from the local trap issue on a Gaussian mixture",
         f"{BLOG}, importance sampling; {PAPER}, section 4.1",
-        "error of the posterior mean of SGLD on E1, in widths of a mode",
+        "error of the mean of SGLD on E1, in widths of a mode",
         at_least=1.0,
     ),
     "csgld-all-modes": Statement(
