@@ -20,10 +20,11 @@ test: .venv/ready-dev ## run all tests, then compare the notebooks with their st
 lab: .venv/ready ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks
 
-bench: .venv/ready-dev ## measure the samplers against their floor, at scale and beside BlackJAX
+bench: .venv/ready-dev ## measure the samplers against their floor, at scale, beside BlackJAX, and the demos
 	@$(BIN)/python -m benchmarks.speed
 	@$(BIN)/python -m benchmarks.scale
 	@$(BIN)/python -m benchmarks.peers
+	@$(BIN)/python -m benchmarks.latency
 
 map: .venv/ready-dev ## tune every method with the same effort and see who wins where (half an hour)
 	@$(BIN)/python -m benchmarks.map
