@@ -173,15 +173,22 @@ class NotebookPage:
         controls : list of str
             What the sliders read.
         """
-        picture, *text = self.page.evaluate(
-            """async () => {
-                const picture = document.querySelector("img.widget-image");
-                const bytes = new Uint8Array(await (await fetch(picture.src)).arrayBuffer());
-                const text = found => [...document.querySelectorAll(found)].map(e => e.innerText);
-                return [[...bytes], text(".widget-html-content"), text(".widget-readout")];
-            }"""
+        numbers, controls = self.page.evaluate(
+            """() => [".widget-html-content", ".widget-readout"].map(found =>
+                [...document.querySelectorAll(found)].map(element => element.innerText))"""
         )
-        return np.asarray(Image.open(io.BytesIO(bytes(picture))).convert("RGB")), *text
+        return self.pixels("img.widget-image"), numbers, controls
+
+    def pixels(self, selector):
+        """The picture that a CSS selector finds first, an array (height, width, 3)."""
+        content = self.page.evaluate(
+            """async found => {
+                const answer = await fetch(document.querySelector(found).src);
+                return [...new Uint8Array(await answer.arrayBuffer())];
+            }""",
+            selector,
+        )
+        return np.asarray(Image.open(io.BytesIO(bytes(content))).convert("RGB"))
 
     def move(self, handle, key):
         """Press an arrow key on a slider; at the upper end, the other one.

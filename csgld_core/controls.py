@@ -6,6 +6,7 @@ combinations are explained below it.
 
 import html
 import io
+import math
 import threading
 import warnings
 
@@ -96,7 +97,7 @@ def png(fig):
     return buffer.getvalue()
 
 
-def slider(kind, description, tooltip, value, low, high, step, **extra):
+def slider(kind, description, tooltip, value, low, high, step):
     return kind(
         value=value,
         min=low,
@@ -106,7 +107,6 @@ def slider(kind, description, tooltip, value, low, high, step, **extra):
         tooltip=tooltip,
         style=WIDE,
         layout=LAYOUT,
-        **extra,
     )
 
 
@@ -115,27 +115,24 @@ def number(description, tooltip, value, low, high, step):
 
 
 def power(description, tooltip, value, low, high):
-    """A logarithmic slider; `low` and `high` are powers of ten."""
-    return slider(
-        ipywidgets.FloatLogSlider,
-        description,
-        tooltip,
-        value,
-        low,
-        high,
-        0.05,
-        readout_format=".2g",
-    )
+    """A logarithmic slider, 20 steps a power of ten; `low` and `high` are powers of ten.
+
+    A list of values, since a page rounds those of a logarithmic slider to a grid of its own.
+    """
+    here = 20 * math.log10(value)
+    steps = range(math.ceil(20 * low - here - 1e-9), math.floor(20 * high - here + 1e-9) + 1)
+    options = [value * 10 ** (n / 20) for n in steps]
+    return amount(description, tooltip, options, value, form=".2g")
 
 
 def whole(description, tooltip, value, low, high, step=1):
     return slider(ipywidgets.IntSlider, description, tooltip, value, low, high, step)
 
 
-def amount(description, tooltip, options, value):
-    """A slider over the numbers in `options`."""
+def amount(description, tooltip, options, value, form=","):
+    """A slider over the numbers in `options`, written in that format."""
     return ipywidgets.SelectionSlider(
-        options=[(f"{option:,}", option) for option in options],
+        options=[(format(option, form), option) for option in options],
         value=value,
         description=description,
         tooltip=tooltip,

@@ -111,7 +111,8 @@ def own_energy(target=None, temperature=1.0, live=True):
     found = EnergyPartition(**chosen["partition"])
     width, h = found.high - found.low, chosen["step_size"]
     step = float(f"{width / 200:.1g}")
-    low, high = step * round(found.low / step), step * round(found.high / step)
+    # Edges and ends lie on one grid, to which a page would round them.
+    low, high, width = (step * round(value / step) for value in (found.low, found.high, width))
     sliders = {
         "low": controls.number(
             "lowest edge", "where the partition begins (energy)", low, low - width, high, step
