@@ -21,5 +21,6 @@ WRONG = {
         "answer = 4.0, lambda energy: 0 * energy",  # no weights
         "answer = 4.0, lambda energy: energy * (1 - 1 / 4)",  # upside down
         "answer = 4.0, lambda energy: -energy",  # as if draws came from nowhere
+        "answer = 12.0, lambda energy: -energy",  # where that does little harm
     ],
 }

@@ -13,7 +13,7 @@ def log_z_path(energies, betas, area):
 rng, bent = np.random.default_rng(SEED), np.linspace(0, 1, 21) ** 2
 chances = [importance.normalise(-beta * grid_energies) for beta in bent[:-1]]
 energies = np.array([rng.choice(grid_energies, 4000, p=chance) for chance in chances])
-answer = log_z_path(energies, bent, 25.0)
+answer, truth = log_z_path(energies, bent, 25.0), [log_z(beta) for beta in bent]
 """
 RIGHT = "np.log(area) - np.cumsum(np.diff(betas)[:, None] * energies, axis=0)"
 LOG_MEAN = "logsumexp(log_weights, axis=1) - np.log(4000)"

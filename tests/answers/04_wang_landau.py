@@ -38,6 +38,7 @@ WRONG = {
         SCHEDULE.format(**{**RIGHT, "falling": "False"}),  # halves for ever
         SCHEDULE.format(**{**RIGHT, "value": "1 / t"}),  # no halvings first
         SCHEDULE.format(**{**RIGHT, "value": "min(present, 1 / t)"}),
+        SCHEDULE.format(**{**RIGHT, "value": "max(present, 1 / t)"}),
     ],
     3: [
         SETTINGS.format(answer=answer)

@@ -59,5 +59,8 @@ WRONG = {
             settings='{**experiments.E2_BAOAB, "zeta": 1.0, "scheme": cc.ContourScheme(clip=None)}'
         ),
         SETTINGS.format(settings='{"partition": cc.EnergyPartition(-7.7, 17.4, 1000)}'),
+        SETTINGS.format(
+            settings='{"partition": cc.EnergyPartition(-7.7, 17.4, 250), "chains": 40}'
+        ),
     ],
 }

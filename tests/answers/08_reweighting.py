@@ -25,5 +25,10 @@ WRONG = {
             "return np.searchsorted(np.cumsum(weights), (0.5 + np.arange(n)) / n)",
         )
     ],
-    3: ["answer = {}", "answer = {'zeta': 0.25}", "answer = {'zeta': 1.0}", "answer = {'zeta': 0}"],
+    3: [
+        "answer = {}",
+        "answer = {'zeta': 0.25}",
+        "answer = {'zeta': 1.0}",
+        "answer = {'chains': 8}",
+    ],
 }

@@ -10,6 +10,10 @@ WRONG = {
 one = cc.targets.gaussian_mixture([1.0], [[0.0, 0.0]], [np.eye(2)])
 answer = one, cc.EnergyPartition(1.5, 25.0, 80)
 """,
+        """
+twice = cc.targets.gaussian_mixture([0.5, 0.5], [[0.0, 0.0], [0.0, 0.0]], [np.eye(2)] * 2)
+answer = twice, cc.EnergyPartition(1.5, 25.0, 80)
+""",
     ],
     3: ["changes = {}", "changes = {'zeta': 1.0}", "changes = {'steps': 1_000_000}"],
 }

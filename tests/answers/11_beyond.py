@@ -5,7 +5,7 @@ NEEDED = ["import csgld_core as cc", "SEED = 500"]
 POLYAK = """
 def polyak(run):
     {body}
-slow = cc.ContourScheme(slope="smooth", gain_schedule=(0.05, 3.0, 0.7, 0.0))
+slow = cc.ContourScheme(slope="smooth", gain_schedule=(0.05, 10.0, 0.7, 0.0))
 noisy = {{**experiments.E2_BAOAB, "target": nine, "scheme": slow, "step_size": 0.075}}
 some = [cc.contour_sgld(**noisy, seed=seed) for seed in SEEDS[:2]]
 averages = [polyak(run) for run in some]

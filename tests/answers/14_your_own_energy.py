@@ -32,6 +32,7 @@ WRONG = {
         HIMMELBLAU.format(slope="2.0 * x * first + 2.0 * second", energy=RIGHT_ENERGY),
         HIMMELBLAU.format(slope="4.0 * x * first", energy=RIGHT_ENERGY),
         HIMMELBLAU.format(slope=RIGHT_SLOPE, energy="first + second"),
+        HIMMELBLAU.format(slope=RIGHT_SLOPE, energy=RIGHT_ENERGY).replace("6.0, 6.0", "5.0, 5.0"),
     ],
     3: [
         WELLS.format(height=12.0, more=MODES),  # no box
