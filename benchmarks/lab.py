@@ -23,6 +23,13 @@ SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
 PATIENCE = 300.0  # seconds for a notebook to run
+DRAWN = """
+    const picture = document.querySelector("img.widget-image");
+    const drawn = new Promise(done => {
+        new MutationObserver(() => done(true)).observe(picture, {attributeFilter: ["src"]});
+        setTimeout(() => done(false), 5000);
+    });
+"""  # a promise: true once the picture of the demo has changed, false if it does not
 
 
 def chromium():
@@ -199,13 +206,8 @@ class NotebookPage:
             Milliseconds until the new picture is painted; None if it was not redrawn.
         """
         return self.handles.nth(handle).evaluate(
-            """async (handle, key) => {
-                const picture = document.querySelector("img.widget-image");
-                const drawn = new Promise(done => {
-                    new MutationObserver(() => done(true))
-                        .observe(picture, {attributeFilter: ["src"]});
-                    setTimeout(() => done(false), 5000);
-                });
+            f"async (handle, key) => {{ {DRAWN}"
+            """
                 const {ariaValueNow: value, ariaValueMax: top} = handle;
                 if (Number(value) >= Number(top)) key = "ArrowLeft";
                 handle.focus();
@@ -235,13 +237,12 @@ class NotebookPage:
 
     def reset(self):
         """Press the demo's reset button, and wait until it has redrawn."""
-        self.page.get_by_role("button", name="reset").click()
-        self.page.wait_for_timeout(500)
-        # The kernel answers in turn: this comes after the redrawing.
         self.page.evaluate(
-            """async () => {
-                const context = jupyterapp.shell.currentWidget.sessionContext;
-                await context.session.kernel.requestExecute({code: ""}).done;
+            f"async () => {{ {DRAWN}"
+            """
+                const buttons = [...document.querySelectorAll("button")];
+                buttons.find(button => button.innerText == "reset").click();
+                await drawn;
             }"""
         )
-        self.page.wait_for_timeout(500)
+        self.page.wait_for_timeout(500)  # the numbers follow the picture
