@@ -151,8 +151,9 @@ def judge(id, values, *, budget, seeds):
         id=id,
         claim=statement.claim,
         source=statement.source,
-        value=value,
-        standard_error=error,
+        # The last digits of a sum depend on where its numbers lie in memory.
+        value=float(f"{value:.10g}"),
+        standard_error=float(f"{error:.10g}"),
         expected=f"{statement.statistic}: {wanted} {bound:g}",
         budget=budget,
         seeds=seeds,
