@@ -58,9 +58,13 @@ class Chain:
         Number of walkers, the first ones, whose draws are kept.
     step_sizes, temperatures : sequences, one number for each walker
     plan : loop.Plan
+    theta : array (bins,) or None
+        Energy PDF at the start; None where none is learned.
     """
 
-    def __init__(self, seed, target, steps, common, start, kept, step_sizes, temperatures, plan):
+    def __init__(
+        self, seed, target, steps, common, start, kept, step_sizes, temperatures, plan, theta
+    ):
         count, dim = len(temperatures), target.dim
         self.generator = np.random.default_rng(seed)
         self.fixed = (target.sampled, target.data, self.generator)
@@ -85,7 +89,7 @@ class Chain:
             lowest_position=np.resize(self.start, shape),
         )
         contour = plan.contour
-        self.pdf = energy_pdf(np.full(contour.bins, 1.0 / contour.bins), contour)
+        self.pdf = energy_pdf(np.ones(contour.bins) if theta is None else theta, contour)
         self.draws = _draws(plan, steps, common, kept, dim)
         # A component that the callback forgets to fill stays NaN, and shows.
         self.scratch = tuple(np.full(dim, np.nan) for _ in range(4))

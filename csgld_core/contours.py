@@ -22,12 +22,15 @@ def run_contours(name, target, steps, step_size, partition, zeta, scheme, common
     zeta = checks.number("zeta", zeta, least=0.0)
     if not isinstance(step_size, str) or step_size != "auto":
         step_size = checks.number("step_size", step_size, above=0.0)
+    checks.instance("scheme", scheme, ContourScheme)
     if not isinstance(partition, EnergyPartition):
         if not isinstance(partition, str) or partition != "auto":
             raise checks.refused("partition", partition, '"auto" or an EnergyPartition')
+        if scheme.start is not None:
+            raise ValueError('scheme must have no start where partition="auto" chooses the cells')
     else:  # theta, Psi at its nodes, sums, and what makes a Run of them
         checks.memory(common.chains * 8 * 10 * partition.bins, partition=partition)
-    checks.instance("scheme", scheme, ContourScheme)
+        scheme.starting_theta(partition.bins)
     settings = {"step_size": step_size, "zeta": zeta, "partition": partition, "scheme": scheme}
 
     def run(target, steps, common, settings, shared=shared):
@@ -53,6 +56,7 @@ def _weighed_run(name, target, steps, common, settings, shared):
         [common.temperature] * walkers,
         contour(partition, scheme, zeta, common.temperature, steps=steps, walkers=walkers),
         shared,
+        scheme.starting_theta(partition.bins),
     )
     if scheme.weights_from == "final":
         for chain, theta in enumerate(run.energy_pdfs):

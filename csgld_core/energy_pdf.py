@@ -69,11 +69,14 @@ class ContourScheme:
     floor : float or None
         Smallest theta when its logarithm is read; the stored theta is never floored.
     gain_schedule : (cap, scale, power, offset)
-        omega_k = min(cap, scale / (k**power + offset)), k = 1, 2, ...
+        omega_k = min(cap, scale / (k**power + offset)), k = 1, 2, ... A scale of 0 leaves theta as
+        it starts.
     averaging : float
         Last part of the run, in [0, 1), over whose steps theta is averaged (Polyak & Juditsky
         1992) before it weighs the draws; the dynamics never see the average. 0 takes theta as it
         stands at the end.
+    start : tuple of float or None
+        theta at the start, a number for each cell; they are divided by their sum. None is uniform.
 
     Raises
     ------
@@ -89,6 +92,7 @@ class ContourScheme:
     floor: float | None = 1e-10
     gain_schedule: tuple = (0.05, 30.0, 1.0, 0.0)
     averaging: float = 0.0
+    start: tuple | None = None
 
     def __post_init__(self):
         checks.choice("slope", self.slope, SLOPES)
@@ -107,12 +111,36 @@ class ContourScheme:
         schedule = checks.array("gain_schedule", self.gain_schedule, (4,), allowed=allowed)
         schedule = cap, scale, power, offset = tuple(schedule.tolist())
         checks.number("gain_schedule cap", cap, above=0.0, below=1.0)
-        checks.number("gain_schedule scale", scale, above=0.0)
+        checks.number("gain_schedule scale", scale, least=0.0)
         checks.number("gain_schedule power", power, least=0.0)
         checks.number("gain_schedule offset", offset, least=0.0)
         object.__setattr__(self, "gain_schedule", schedule)
         averaging = checks.number("averaging", self.averaging, least=0.0, below=1.0)
         object.__setattr__(self, "averaging", averaging)
+        if self.start is not None:
+            allowed = "None or numbers >= 0, above 0 where there is no floor, with a finite sum"
+            theta = checks.array("start", self.start, (None,), allowed=allowed)
+            least = 0.0 if self.floor is None else -1.0
+            if not ((theta >= 0) & (theta > least)).all() or not 0 < theta.sum() < np.inf:
+                raise checks.refused("start", self.start, allowed)
+            object.__setattr__(self, "start", tuple((theta / theta.sum()).tolist()))
+
+    def starting_theta(self, bins):
+        """theta (bins,) before the first move.
+
+        Raises
+        ------
+        ValueError
+            If `start` has another number of cells.
+        """
+        if self.start is None:
+            return np.full(bins, 1.0 / bins)
+        if len(self.start) != bins:
+            raise ValueError(
+                f"scheme must have a start of {bins} numbers, one for each cell of the partition, "
+                f"got {len(self.start)}"
+            )
+        return np.array(self.start)
 
     @classmethod
     def published(cls, **changes):

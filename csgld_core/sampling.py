@@ -65,11 +65,12 @@ def run_sampler(
     temperatures,
     contour=_NO_CONTOUR,
     shared=False,
+    theta=None,
 ):
     """Run the chains and gather them in a Run.
 
     Each chain has one walker for each temperature and keeps the first; or, `shared`, one chain has
-    all the walkers and keeps them all.
+    all the walkers and keeps them all. `theta` (bins,) is the energy PDF they start with.
     """
     if common.friction == "auto":
         common = replace(common, friction=FRICTION)
@@ -85,7 +86,7 @@ def run_sampler(
     if common.start is not None:
         starts = common.start.reshape(len(seeds), kept, target.dim)
     chains = [
-        Chain(seed, target, steps, common, start, kept, step_sizes, temperatures, plan)
+        Chain(seed, target, steps, common, start, kept, step_sizes, temperatures, plan, theta)
         for seed, start in zip(seeds, starts, strict=True)
     ]
     settings = {**own, **asdict(replace(common, checkpoint=None))}

@@ -395,7 +395,7 @@ def test_bad_fields_are_named(field, value):
 
 @pytest.mark.parametrize(
     ("place", "value"),
-    [("cap", 0.0), ("cap", 1.0), ("cap", -1.0), ("scale", 0.0), ("power", -0.5), ("offset", -1.0)],
+    [("cap", 0.0), ("cap", 1.0), ("cap", -1.0), ("scale", -1.0), ("power", -0.5), ("offset", -1.0)],
 )
 def test_bad_gain_schedule_is_named(place, value):
     good = {"cap": 0.05, "scale": 30.0, "power": 1.0, "offset": 0.0}
