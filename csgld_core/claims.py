@@ -160,7 +160,7 @@ def _test(statement, values):
 
 def _sentence(condition, mean, error, outcome):
     words = {HOLDS: "respected", BROKEN: "broken", UNDECIDED: "neither surely respected nor broken"}
-    number = f"{mean:.3g} ± {error:.2g}" if error else f"{mean:.4g}"
+    number = _number(mean, error)
     return (
         f"{condition}: {number}, {words[outcome]}" if condition else f"{number}, {words[outcome]}"
     )
@@ -199,28 +199,27 @@ def _markdown(claims):
     lines = [
         "# Claims",
         "",
-        "Recomputed by `make reproduce`, for each claim: what was measured, once for each seed, the "
-        "bound that it must respect, and mean ± standard error over the seeds. A claim *holds* if "
-        f"its bound is respected by {TOLERANCE:g} standard errors, *holds with a condition* if it "
-        "is respected only under a condition that the source does not mention, *does not hold "
-        "here* if it is broken by as many, and is *undecided here* otherwise. With this many "
-        "claims, one or two bounds may be respected or broken by chance.",
+        "Recomputed by `make reproduce`, for each claim: what was measured, once for each seed, "
+        "the bound that it must respect, and mean ± standard error over the seeds. A claim "
+        f"*holds* if its bound is respected by {TOLERANCE:g} standard errors, *holds with a "
+        "condition* if it is respected only under a condition that the source does not mention, "
+        "*does not hold here* if it is broken by as many, and is *undecided here* otherwise.",
         "",
         "| claim | source | measured: wanted | value | gradients | seeds | verdict | why |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for c in claims:
         lines.append(
-            f"| {c.claim} | {c.source} | {c.expected} | {_value(c)} "
+            f"| {c.claim} | {c.source} | {c.expected} | {_number(c.value, c.standard_error)} "
             f"| {c.budget:,} | {_seeds(c)} | **{c.verdict}** | {c.why} |"
         )
     return "\n".join(lines) + "\n"
 
 
-def _value(claim):
-    if not claim.standard_error:
-        return f"{claim.value:.4g}"
-    return f"{claim.value:.3g} ± {claim.standard_error:.2g}"
+def _number(mean, error):
+    if not error:
+        return f"{mean:.4g}"
+    return f"{mean:,.0f} ± {error:,.0f}" if abs(mean) >= 1000 else f"{mean:.3g} ± {error:.2g}"
 
 
 def table(claims=None):
@@ -231,6 +230,6 @@ def table(claims=None):
     width = max(len(c.claim) for c in claims)
     rows = [f"{'claim':{width}}  {'measured':>17}  {'wanted':>16}  verdict"]
     for c in claims:
-        wanted = c.expected.rpartition(": ")[2]
-        rows.append(f"{c.claim:{width}}  {_value(c):>17}  {wanted:>16}  {c.verdict}")
+        measured, wanted = _number(c.value, c.standard_error), c.expected.rpartition(": ")[2]
+        rows.append(f"{c.claim:{width}}  {measured:>17}  {wanted:>16}  {c.verdict}")
     return "\n".join(rows)

@@ -34,6 +34,17 @@ def cleared(notebook):
     return notebook
 
 
+def set_parameters(notebook, parameters):
+    """Change names that the cell tagged "parameters" sets; the notebook is changed in place."""
+    if not parameters:
+        return
+    (place,) = (
+        n for n, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", ())
+    )
+    lines = [f"{name.upper()} = {value!r}" for name, value in parameters.items()]
+    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell("\n".join(lines)))
+
+
 def execute(notebook, folder):
     """Run a cleared notebook top to bottom in a fresh kernel; changed in place.
 

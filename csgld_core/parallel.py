@@ -120,11 +120,25 @@ def each(function, arguments, *, workers=None, client=None, progress=False):
                     functools.partial(done, failures),
                 )
             else:
-                _in_threads(call, len(arguments), workers or os.cpu_count() or 1, interrupt)
+                _in_threads(call, len(arguments), workers or processors(), interrupt)
         except KeyboardInterrupt:
             interrupt()
     interrupted = any(event.is_set() for event in stops)
     return Outcome(dict(sorted(results.items())), dict(sorted(failures.items())), interrupted)
+
+
+def processors():
+    """How many threads run at a time where none are asked for: $CSGLD_WORKERS, or all there are.
+
+    Raises
+    ------
+    ValueError
+        If $CSGLD_WORKERS is not a whole number above 0.
+    """
+    wanted = os.environ.get("CSGLD_WORKERS") or os.cpu_count() or 1
+    if not str(wanted).isdecimal() or int(wanted) < 1:
+        raise checks.refused("CSGLD_WORKERS", wanted, "a whole number above 0")
+    return int(wanted)
 
 
 def _progress_bar(total):

@@ -79,14 +79,15 @@ class Landscape:
         Parameters
         ----------
         ax : Axes
-        theta : array (bins,)
-            Energy PDF.
+        theta : array (bins,) or None
+            Energy PDF; None draws no zones.
         settings : mapping
             Of a contour run, with the target.
         """
-        along = multipliers(self.levels, theta, settings, settings["target"].noise)
-        multiplier = np.interp(self.energies, self.levels, along)
-        image = np.ones((PIXELS, PIXELS, 3))
+        multiplier, image = np.ones_like(self.energies), np.ones((PIXELS, PIXELS, 3))
+        if theta is not None:
+            along = multipliers(self.levels, theta, settings, settings["target"].noise)
+            multiplier = np.interp(self.energies, self.levels, along)
         for zone, pattern, colour in (
             (multiplier < 0, self.stripes, BOUNCY),
             (multiplier > 1, self.dots, PULLED),
@@ -174,15 +175,15 @@ def against_energy(ax, energies, multiplier, theta, settings, shown=(-2.5, 3.5))
     ax.plot(u, np.clip(multipliers(u, theta, settings), *shown), color="k", linewidth=0.9)
 
 
-def parts(run, settings, firsts, length):
-    """Parts of one run side by side, each on the zones of theta at its end.
+def parts(runs, settings, firsts, length):
+    """Parts of runs side by side, a row for each run; of contours on the zones of their theta.
 
     Parameters
     ----------
-    run : Run
+    runs : dict of method -> Run
         Of one chain, with every move kept.
     settings : mapping
-        Of the run.
+        Of the contour run, with the target.
     firsts : dict of name -> int
         First move of each part.
     length : int
@@ -193,13 +194,18 @@ def parts(run, settings, firsts, length):
     Figure
     """
     landscape = Landscape(settings["target"])
-    fig, axes = plotting.figure(10, 3.6, 1, len(firsts))
-    for ax, (name, first) in zip(axes, firsts.items(), strict=True):
-        part = slice(first, first + length)
-        landscape.draw(ax, theta_at(run, first + length), settings)
-        path(ax, run.positions[0, part], run.multipliers[0, part])
-        share = np.mean(run.multipliers[0, part] < 0)
-        ax.set_title(f"{name}: moves {first:,} to {first + length:,}\n{share:.0%} of them bouncy")
+    height = 3.6 * len(runs)
+    fig, axes = plotting.figure(10, height, len(runs), len(firsts), squeeze=False)
+    for row, (method, run) in zip(axes, runs.items(), strict=True):
+        for ax, (name, first) in zip(row, firsts.items(), strict=True):
+            part = slice(first, first + length)
+            theta = None if run.energy_pdfs is None else theta_at(run, first + length)
+            landscape.draw(ax, theta, settings)
+            path(ax, run.positions[0, part], run.multipliers[0, part])
+            share = np.mean(run.multipliers[0, part] < 0)
+            title = f"{method}, {name}" if len(runs) > 1 else name
+            span = f"moves {first:,} to {first + length:,}"
+            ax.set_title(f"{title}: {share:.0%} bouncy\n{span}")
     return fig
 
 

@@ -253,7 +253,7 @@ def comparison(target, runs, bins=50):
     return fig
 
 
-def bands(ax, gradients, values, method):
+def bands(ax, gradients, values, method, label=None):
     """Mean over seeds with a band of one standard error either side.
 
     Parameters
@@ -261,11 +261,14 @@ def bands(ax, gradients, values, method):
     gradients : array (budgets,)
     values : array (budgets, seeds)
     method : str
+        Whose colour, marker and line style it takes.
+    label : str or None
+        None is the method.
     """
     values = np.asarray(values)
     mean = values.mean(axis=1)
     error = values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
-    ax.plot(gradients, mean, label=method, **look(method))
+    ax.plot(gradients, mean, label=label or method, **look(method))
     ax.fill_between(
         gradients, mean - error, mean + error, color=COLOURS[method], alpha=0.25, linewidth=0
     )

@@ -5,6 +5,7 @@ section of the CSGLD paper (Deng, Lin and Liang, NeurIPS 2020, arXiv 2010.09800)
 show; some claims are of the interacting CSGLD paper (Deng et al., ICLR 2022, arXiv 2202.09867).
 """
 
+from . import nine_modes, theta  # noqa: F401  (they register figures and claims)
 from .catalogue import (
     BLOG,
     CLAIMS,
@@ -16,6 +17,8 @@ from .catalogue import (
     figure,
     runs,
 )
+from .nine_modes import race
+from .reproduction import Reproduction, Verdicts, check, reproduce
 
 __all__ = [
     "BLOG",
@@ -23,8 +26,13 @@ __all__ = [
     "FIGURES",
     "INTERACTING_PAPER",
     "PAPER",
+    "Reproduction",
+    "Verdicts",
+    "check",
     "claim",
     "experiment",
     "figure",
+    "race",
+    "reproduce",
     "runs",
 ]

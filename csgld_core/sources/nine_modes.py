@@ -1,0 +1,501 @@
+"""E2, nine modes in two dimensions: paths, learning rates, weights and the comparison."""
+
+import numpy as np
+
+from .. import exact, experiments, metrics, paths, plotting
+from ..energy_pdf import ContourScheme, read
+from ..partition import EnergyPartition
+from ..samplers import contour_sgld, sgld
+from ..targets import nine_modes
+from .catalogue import BLOG, PAPER, claim, experiment, figure, runs
+
+TARGET = nine_modes()
+PUBLISHED = experiments.E2_PUBLISHED
+LIMITED = {**PUBLISHED, "scheme": ContourScheme()}  # ours: slopes limited, gain consistent
+LOWEST_PASS = 0.2348  # energy of the lowest saddle: below it the particle is in a well
+
+# --- the comparison -------------------------------------------------------------------------------
+
+
+@experiment(
+    seeds=40,
+    budget=experiments.E2_BUDGET,
+    settings={**experiments.E2_RACE, **experiments.E2_RACE_TUNED},
+)
+def race(seeds):
+    """The four methods, published and well tuned: arrays (seeds,), and the runs of one seed."""
+    found, first = {}, {}
+    for name, (sampler, settings) in race.settings.items():
+        some = runs(sampler, seeds, **settings)
+        first[name] = some[0]
+        found[name] = {
+            "histogram": _each(metrics.total_variation, some),
+            "raw histogram": _each(
+                lambda r, t: metrics.total_variation(r, t, weighted=False), some
+            ),
+            "masses": _each(metrics.mode_mass_error, some),
+            "modes": _each(metrics.modes_met, some),
+            "gradients a step": np.array(
+                [r.gradient_evaluations / settings["steps"] for r in some]
+            ),
+            "swaps": np.array([r.swaps for r in some]),
+        }
+    return {**found, "first": first}
+
+
+def _each(metric, some):
+    return np.array([metric(run, TARGET) for run in some], dtype=float)
+
+
+def _unweighted(run, target):
+    return metrics.total_variation(run, target, weighted=False)
+
+
+@figure(
+    race,
+    "The exact density, and weighted histograms of one run of each method, 200 000 gradients.",
+)
+def five_panels(found):
+    return plotting.comparison(TARGET, {name: found["first"][name] for name in experiments.E2_RACE})
+
+
+@figure(
+    race,
+    "Exact density, flattened density at the true energy PDF, and raw, weighted and resampled "
+    "draws of one run of well-tuned CSGLD; above, their total variation from what they should be.",
+)
+def flattened_and_resampled(found):
+    run, bins = found["first"]["CSGLD, BAOAB"], 50
+    cells = exact.histogram_bins(TARGET, bins)
+    positions = run.positions.reshape(-1, 2)
+    resampled = run.resample(len(positions), seed=run.settings["seed"])
+    maps = {
+        "truth": exact.histogram(TARGET, bins),
+        "flattened\n(exact, true θ)": flattened_histogram(bins),
+        "raw draws": _share(cells, positions),
+        "weighted draws": _share(cells, positions, run.weights().ravel()),
+        "resampled draws": _share(cells, resampled),
+    }
+    fig, axes = plotting.figure(10, 2.5, 1, len(maps))
+    highest = maps["truth"].max() * bins**2
+    for ax, (title, masses) in zip(axes, maps.items(), strict=True):
+        against = maps["flattened\n(exact, true θ)" if title == "raw draws" else "truth"]
+        if "draws" in title:
+            title += f"\nerror {0.5 * np.abs(masses - against).sum():.2f}"
+        image = plotting.map_of(ax, TARGET, masses, bins, title, highest)
+    fig.colorbar(image, ax=axes[-1], label="density, uniform = 1")
+    return fig
+
+
+def flattened_histogram(bins):
+    """Cell masses (bins**2 + 1,) of the density flattened by the true energy PDF."""
+    low, high = TARGET.box
+    fine = 8 * bins
+    axes = [a + (b - a) * (np.arange(fine) + 0.5) / fine for a, b in zip(low, high, strict=True)]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+    energies, settings = TARGET.energies(grid), experiments.E2_BAOAB
+    partition, scheme, zeta = (settings[name] for name in ("partition", "scheme", "zeta"))
+    theta = exact.energy_pdf(TARGET, partition)
+    log_psi = read(energies, theta, partition, scheme, zeta=zeta, temperature=1.0).log_psi
+    density = np.exp(-energies + energies.min() - zeta * log_psi)
+    masses = density.reshape(bins, 8, bins, 8).sum(axis=(1, 3)).ravel()
+    return np.append(masses / masses.sum(), 0.0)
+
+
+def _share(cells, positions, weights=None):
+    masses = np.bincount(cells.index(positions), weights, cells.cells)
+    return masses / masses.sum()
+
+
+COMPARISON = f"{BLOG}, comparison with other methods"
+
+
+@claim(race, "CSGLD visits all nine modes", COMPARISON, "modes met", at_least=9, every=True)
+def csgld_all_modes(found):
+    return found["CSGLD"]["modes"]
+
+
+@claim(
+    race,
+    "CSGLD is faster than SGLD",
+    COMPARISON,
+    "histogram error of SGLD minus that of CSGLD, at equal gradients",
+    at_least=0,
+)
+def csgld_beats_sgld(found):
+    return found["SGLD"]["histogram"] - found["CSGLD"]["histogram"]
+
+
+@claim(
+    race,
+    "CSGLD is faster than cycSGLD",
+    COMPARISON,
+    "histogram error of cycSGLD minus that of CSGLD, at equal gradients",
+    at_least=0,
+)
+def csgld_beats_cycsgld(found):
+    return found["cycSGLD"]["histogram"] - found["CSGLD"]["histogram"]
+
+
+@claim(
+    race,
+    "CSGLD is comparable to reSGLD",
+    COMPARISON,
+    "histogram error of CSGLD minus that of reSGLD, at equal gradients",
+    at_most=0.05,
+)
+def csgld_like_resgld(found):
+    return {
+        "at the published settings": found["CSGLD"]["histogram"] - found["reSGLD"]["histogram"],
+        "both well tuned, with BAOAB": (
+            found["CSGLD, BAOAB"]["histogram"] - found["reSGLD, BAOAB"]["histogram"]
+        ),
+    }
+
+
+@claim(
+    race,
+    "The flattened draws of CSGLD, weighted, give back the density",
+    f"{BLOG}, flattened and reweighted densities",
+    "relative fall of the histogram error by weighting",
+    at_least=0.4,
+)
+def weights_repair(found):
+    return 1 - found["CSGLD"]["histogram"] / found["CSGLD"]["raw histogram"]
+
+
+TABLE = f"{BLOG}, table of features and costs"
+
+
+@claim(
+    race,
+    "Replica exchange SGLD: swaps between chains",
+    TABLE,
+    "swaps in a run",
+    at_least=1,
+    every=True,
+)
+def resgld_swaps(found):
+    return found["reSGLD"]["swaps"]
+
+
+@claim(
+    race,
+    "Replica exchange SGLD costs parallel chains",
+    TABLE,
+    "gradients a step of reSGLD for one of SGLD",
+    at_least=1.9,
+    every=True,
+)
+def resgld_costs_chains(found):
+    return found["reSGLD"]["gradients a step"] / found["SGLD"]["gradients a step"]
+
+
+@claim(
+    race,
+    "Contour SGLD costs a latent vector, and no more gradients",
+    TABLE,
+    "gradients a step of CSGLD for one of SGLD",
+    at_most=1,
+    every=True,
+)
+def csgld_costs_no_gradients(found):
+    return found["CSGLD"]["gradients a step"] / found["SGLD"]["gradients a step"]
+
+
+@claim(
+    race,
+    "Tuned CSGLD beats tuned replica exchange",
+    "nobody; often read into the comparison",
+    "mode-mass error of reSGLD minus that of CSGLD, both with BAOAB",
+    at_least=0,
+)
+def tuned_csgld_beats_tuned_resgld(found):
+    return found["reSGLD, BAOAB"]["masses"] - found["CSGLD, BAOAB"]["masses"]
+
+
+@claim(
+    race,
+    "Our scheme, tuning and BAOAB together make CSGLD more accurate",
+    "this project",
+    "mode-mass error of CSGLD as published minus that of ours",
+    at_least=0,
+)
+def ours_better_than_published(found):
+    return found["CSGLD"]["masses"] - found["CSGLD, BAOAB"]["masses"]
+
+
+@experiment(seeds=40, budget=experiments.E2_BUDGET, settings=experiments.E2_CYCLICAL)
+def cycles(seeds):
+    """Mode-mass error (seeds,) of cycSGLD with one cycle, and with the published twenty."""
+    sampler, settings = experiments.E2_RACE["cycSGLD"]
+    return {
+        n: _each(metrics.mode_mass_error, runs(sampler, seeds, **{**settings, "cycles": n}))
+        for n in (1, settings["cycles"])
+    }
+
+
+@claim(
+    cycles,
+    "Cyclical SGLD: cyclic learning rates, at the cost of more cycles",
+    TABLE,
+    "mode-mass error of one cycle minus that of twenty, at equal gradients",
+    at_least=0,
+)
+def cycsgld_needs_cycles(found):
+    return found[1] - found[20]
+
+
+# --- one run, move by move ------------------------------------------------------------------------
+
+PARTS = {"early": 0, "middle": 100_000, "late": 199_000}
+LENGTH = 1000
+
+
+@experiment(seeds=1, budget=experiments.E2_BUDGET, settings=PUBLISHED)
+def moves(seeds):
+    """One run of SGLD and one of CSGLD, every move kept."""
+    return {
+        "SGLD": sgld(**{**experiments.E2_SGLD, "thin": 1}, seed=seeds[0]),
+        "CSGLD": contour_sgld(**{**PUBLISHED, "thin": 1}, seed=seeds[0]),
+    }
+
+
+@figure(
+    moves,
+    "Paths of SGLD (top) and CSGLD (bottom), early, middle and late: moves with a negative "
+    "learning rate are blue arrows, the others orange lines; bouncy zones are striped blue, "
+    "absorbing zones dotted orange.",
+)
+def sgld_and_csgld_paths(found):
+    return paths.parts(found, PUBLISHED, PARTS, LENGTH)
+
+
+@figure(
+    moves,
+    "Energy of the particle (top) and its gradient multiplier (bottom) along one run of CSGLD: "
+    "negative ones are blue triangles, the line is the median of 2 000 moves, the dotted one SGLD.",
+)
+def learning_rate(found):
+    run, every, window = found["CSGLD"], 50, 2_000
+    fig, (top, bottom) = plotting.figure(10, 4.5, 2, 1, sharex=True)
+    steps, multiplier = run.steps, run.multipliers[0]
+    top.plot(steps[::every], run.exact_energies[0, ::every], color="0.4", linewidth=0.5)
+    top.axhline(LOWEST_PASS, color="k", linestyle="--", linewidth=1)
+    top.text(1.005 * steps[-1], LOWEST_PASS, "lowest\npass", va="center")
+    top.set(ylabel="energy u", xlim=(0, steps[-1]))
+    shown = np.clip(multiplier, -2.5, 3.5)[::every]
+    for chosen, marker, colour in (
+        (shown >= 0, ".", paths.PULLED),
+        (shown < 0, "^", paths.BOUNCY),
+    ):
+        style = {"color": colour, "markersize": 3, "markeredgewidth": 0}
+        bottom.plot(steps[::every][chosen], shown[chosen], marker, **style)
+    medians = np.median(multiplier.reshape(-1, window), axis=1)
+    bottom.plot(steps.reshape(-1, window).mean(axis=1), medians, "k", linewidth=1.2)
+    bottom.axhline(1, color="k", linestyle=":", linewidth=1)
+    bottom.axhline(0, color="k", linewidth=0.8)
+    bottom.set(xlabel="moves", ylabel="gradient multiplier", ylim=(-2.7, 3.7))
+    return fig
+
+
+# --- many runs ------------------------------------------------------------------------------------
+
+SHOWN = EnergyPartition(-7.0, 8.0, 30)  # energies, for histograms
+SPANS = {"first 2 %": (0.0, 0.02), "2 to 10 %": (0.02, 0.1), "second half": (0.5, 1.0)}
+
+
+@experiment(seeds=20, budget=experiments.E2_BUDGET, settings=PUBLISHED)
+def walks(seeds):
+    """Energies and multipliers of SGLD, of CSGLD as published, and with our scheme."""
+    kinds = {
+        "SGLD": (sgld, experiments.E2_SGLD),
+        "published": (contour_sgld, PUBLISHED),
+        "limited": (contour_sgld, LIMITED),
+    }
+    return {name: _walk(runs(sampler, seeds, **s)) for name, (sampler, s) in kinds.items()}
+
+
+def _walk(some):
+    """Of each run: histograms of energy (spans, seeds, cells), and what multipliers do in wells."""
+    energies = np.array([run.exact_energies[0] for run in some])
+    multipliers = np.array([run.multipliers[0] for run in some])
+    well, n = energies < LOWEST_PASS, energies.shape[1]
+
+    def parts(low, high):
+        return slice(round(low * n), round(high * n))
+
+    def shares(part, chosen):
+        count = np.maximum(chosen[:, part].sum(axis=1), 1)
+        return ((multipliers < 0) & chosen)[:, part].sum(axis=1) / count
+
+    everything, early = parts(0, 1), parts(0, 0.05)
+    return {
+        "histograms": np.array([_histograms(energies[:, parts(*s)]) for s in SPANS.values()]),
+        "mean in wells": (multipliers * well).sum(axis=1) / well.sum(axis=1),
+        "negative in wells": shares(everything, well),
+        "negative above": shares(everything, ~well),
+        "negative in wells, early": shares(early, well),
+        "negative above, early": shares(early, ~well),
+    }
+
+
+def _histograms(energies):
+    inside = np.clip(energies, SHOWN.low + 1e-9, SHOWN.high)
+    return (
+        np.array([np.bincount(SHOWN.index(row), minlength=SHOWN.bins) for row in inside])
+        / (energies.shape[1])
+    )
+
+
+def _flatness(shares):
+    """exp(entropy) of histograms (seeds, cells), in units of all cells."""
+    logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
+    return np.exp(-(shares * logs).sum(axis=1)) / shares.shape[1]
+
+
+@figure(
+    walks,
+    "Histogram of the energies that CSGLD visits, flattening over time: mean and standard error "
+    "of the seeds; SGLD's, and the one that the true energy PDF would give.",
+)
+def energy_histogram(found):
+    fig, axes = plotting.figure(10, 3, 1, len(SPANS), sharey=True)
+    theta = exact.energy_pdf(TARGET, EnergyPartition(SHOWN.low, SHOWN.high, SHOWN.bins))
+    flat = theta ** (1 - PUBLISHED["zeta"])
+    for n, (ax, span) in enumerate(zip(axes, SPANS, strict=True)):
+        for name, method in (("SGLD", "SGLD"), ("published", "CSGLD")):
+            shares = found[name]["histograms"][n]
+            plotting.bands(ax, SHOWN.centres, shares.T, method)
+        ax.plot(SHOWN.centres, flat / flat.sum(), "k", linewidth=1, label="θ* flattened")
+        ax.axhline(1 / SHOWN.bins, color="k", linestyle=":", linewidth=1, label="flat")
+        flatness = _flatness(found["published"]["histograms"][n])
+        ax.set(title=f"{span} of the moves\nflatness of CSGLD {flatness.mean():.2f}")
+        ax.set(xlabel="energy u")
+    axes[0].set(ylabel="share of the draws")
+    axes[-1].legend(frameon=False)
+    return fig
+
+
+TRAJECTORY = f"{BLOG}, sample trajectory in terms of learning rates"
+
+
+@claim(
+    walks,
+    "Learning rates become smaller in low energy regions",
+    f"{TRAJECTORY}; {PAPER}",
+    "mean gradient multiplier in the wells",
+    at_most=1,
+)
+def learning_rate_shrinks(found):
+    return {
+        "as published": found["published"]["mean in wells"],
+        "with limited slopes": found["limited"]["mean in wells"],
+    }
+
+
+@claim(
+    walks,
+    "Learning rates become negative in low energy regions",
+    f"{TRAJECTORY}; {PAPER}",
+    "share of moves in the wells with a negative multiplier",
+    at_least=0.01,
+)
+def learning_rate_turns_negative(found):
+    return found["published"]["negative in wells"]
+
+
+@claim(
+    walks,
+    "It is in low energy regions that learning rates are negative",
+    f"{TRAJECTORY}; {PAPER}",
+    "share of negative multipliers in the wells minus that above",
+    at_least=0,
+)
+def negative_where_energy_is_low(found):
+    published = found["published"]
+    return {
+        "whole run": published["negative in wells"] - published["negative above"],
+        "in the first twentieth of it": (
+            published["negative in wells, early"] - published["negative above, early"]
+        ),
+    }
+
+
+DEMO = f"{BLOG}, demo of the energy PDF"
+
+
+@claim(
+    walks,
+    "CSGLD moves quite freely in the energy space",
+    DEMO,
+    "flatness of the energies visited in the second half, between -7 and 8 (1: flat)",
+    at_least=0.5,
+)
+def moves_freely_in_energy(found):
+    return _flatness(found["published"]["histograms"][-1])
+
+
+@experiment(seeds=20, budget=1_000, settings=PUBLISHED)
+def beginnings(seeds):
+    """Distance (seeds,) of CSGLD from SGLD with the same random numbers, after the first moves."""
+    first = {"steps": beginnings.budget, "thin": beginnings.budget}
+    plain = runs(sgld, seeds, **{**experiments.E2_SGLD, **first})
+    bouncy = runs(contour_sgld, seeds, **{**PUBLISHED, **first})
+    gaps = [a.positions[0, -1] - b.positions[0, -1] for a, b in zip(plain, bouncy, strict=True)]
+    return {"distance": np.linalg.norm(gaps, axis=1)}
+
+
+@claim(
+    beginnings,
+    "In the beginning, CSGLD behaves similarly to SGLD",
+    DEMO,
+    "distance of their paths with the same random numbers, in half widths of a well, after 1 000 "
+    "of 200 000 moves",
+    at_most=0.1,
+)
+def begins_like_sgld(found):
+    return found["distance"] / 0.845232  # where the basins meet
+
+
+@experiment(seeds=160, budget=experiments.E2_BUDGET, settings=PUBLISHED)
+def escapes(seeds):
+    """log10 of the moves (seeds,) until the first well is left; the whole run if never."""
+    faded = {**PUBLISHED, "scheme": ContourScheme(clip=(-1.0, 0.3))}  # to 0, never below
+    kinds = {
+        "SGLD": (sgld, experiments.E2_SGLD),
+        "published": (contour_sgld, PUBLISHED),
+        "fading": (contour_sgld, faded),
+        "reversing": (contour_sgld, LIMITED),
+    }
+    home = TARGET.mode_index([PUBLISHED["start"]])[0]
+    found = {}
+    for name, (sampler, settings) in kinds.items():
+        some = runs(sampler, seeds, **settings)
+        away = np.array([TARGET.mode_index(run.positions[0]) != home for run in some])
+        first = np.where(away.any(axis=1), away.argmax(axis=1) + 1, away.shape[1])
+        found[name] = np.log10(first * settings["thin"])
+    return found
+
+
+@claim(
+    escapes,
+    "CSGLD possesses a self-adjusting mechanism to escape local traps",
+    TRAJECTORY,
+    "log10 of the moves that SGLD needs to leave its first well for one of CSGLD",
+    at_least=0,
+)
+def escapes_local_traps(found):
+    return found["SGLD"] - found["published"]
+
+
+@claim(
+    escapes,
+    "Negative learning rates help to escape local traps",
+    f"{BLOG}, subtitle",
+    "log10 of the moves until the first well is left with multipliers down to 0 for one with "
+    "multipliers down to -0.3",
+    at_least=0,
+)
+def negative_rates_help(found):
+    return found["fading"] - found["reversing"]
