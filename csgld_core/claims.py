@@ -110,7 +110,8 @@ def judge(statement, values, *, budget, seeds):
         If values are not finite, one for each seed, or there is a single seed.
     """
     checks.instance("statement", statement, Statement)
-    seeds = [] if np.size(seeds) == 0 else check_seeds(seeds)
+    empty = isinstance(seeds, (list, tuple, range)) and len(seeds) == 0
+    seeds = [] if empty else check_seeds(seeds)
     budget = checks.integer("budget", budget, least=0)
     if len(seeds) == 1:
         raise ValueError(f"seeds must be at least two, or none, got {seeds}")

@@ -11,7 +11,7 @@ from matplotlib import rcParams
 from PIL import Image
 
 import csgld_core as cc
-from csgld_core import animation, claims, exact, figures, metrics, plotting, widgets
+from csgld_core import animation, exact, figures, metrics, plotting, widgets
 
 TARGET = cc.targets.nine_modes()
 
@@ -202,53 +202,3 @@ def test_a_warning_stands_below_the_picture():
     demo.controls["noise"].value = 4.0
     assert "Note: " in demo.line.value
     assert "outside the partition" in demo.line.value
-
-
-# --- claims ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("values", "verdict"),
-    [
-        ([0.1, 0.2, 0.3], "holds"),
-        ([-0.1, -0.2, -0.3], "does not hold here"),
-        ([-1.0, 0.5, 1.0], "undecided here"),
-    ],
-)
-def test_verdicts_follow_from_the_numbers(values, verdict):
-    claim = claims.judge("csgld-beats-sgld", values, budget=1, seeds=[1, 2, 3])
-    assert claim.verdict == verdict
-    assert claim.value == pytest.approx(np.mean(values))
-    assert claim.standard_error == pytest.approx(np.std(values, ddof=1) / np.sqrt(3))
-
-
-def test_upper_bounds():
-    judged = claims.judge("csgld-like-resgld", [0.01, 0.02], budget=1, seeds=[1, 2])
-    assert judged.verdict == "holds"
-    judged = claims.judge("csgld-like-resgld", [0.91, 0.92], budget=1, seeds=[1, 2])
-    assert judged.verdict == "does not hold here"
-
-
-@pytest.mark.parametrize(
-    ("id", "values", "seeds"),
-    [
-        ("nonsense", [1.0, 2.0], [1, 2]),
-        ("sgld-stuck", [1.0, np.nan], [1, 2]),
-        ("sgld-stuck", [1.0], [1, 2]),
-        ("sgld-stuck", [1.0], [1]),
-    ],
-)
-def test_bad_evidence(id, values, seeds):
-    with pytest.raises(ValueError, match="must be"):
-        claims.judge(id, values, budget=1, seeds=seeds)
-
-
-def test_claims_are_replaced_by_id_and_rendered(folder):
-    assert claims.table() == "no claims recorded yet"
-    for value in (1.0, 5.0):
-        values = [value, value + 0.1]
-        claims.record([claims.judge("sgld-stuck", values, budget=1000, seeds=[1, 2])])
-    (claim,) = claims.load()
-    assert claim.value == pytest.approx(5.05)
-    assert claim.claim in (folder / "CLAIMS.md").read_text()
-    assert claim.claim in claims.table()

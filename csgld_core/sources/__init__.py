@@ -5,7 +5,7 @@ section of the CSGLD paper (Deng, Lin and Liang, NeurIPS 2020, arXiv 2010.09800)
 show; some claims are of the interacting CSGLD paper (Deng et al., ICLR 2022, arXiv 2202.09867).
 """
 
-from . import nine_modes, theta  # noqa: F401  (they register figures and claims)
+from . import bouncing, comparison, theta, unknown_class  # noqa: F401  (they register figures and claims)
 from .catalogue import (
     BLOG,
     CLAIMS,
@@ -17,7 +17,7 @@ from .catalogue import (
     figure,
     runs,
 )
-from .nine_modes import race
+from .comparison import race
 from .reproduction import Reproduction, Verdicts, check, reproduce
 
 __all__ = [

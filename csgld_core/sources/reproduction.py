@@ -1,4 +1,4 @@
-"""Recompute figures and claims of the sources: `reproduce` writes them, `check` judges one claim."""
+"""Recompute figures and claims of the sources: `reproduce` writes them, `check` judges one."""
 
 from IPython.display import clear_output, display
 from tqdm.auto import tqdm

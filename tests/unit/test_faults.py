@@ -375,7 +375,8 @@ SAVERS = {
     "claims": (lambda path: claims.record([CLAIM]), "claims.json"),
     "checkpoint": (lambda path: checkpointed(path), "x.state"),
 }
-CLAIM = claims.judge("weights-repair", [1.0, 2.0], budget=1, seeds=[1, 2])
+STATEMENT = claims.Statement("id", "in words", "somebody", "a number", at_least=0)
+CLAIM = claims.judge(STATEMENT, [1.0, 2.0], budget=1, seeds=[1, 2])
 
 
 def checkpointed(path):

@@ -45,6 +45,7 @@ SAMPLE = cc.importance_sampling(TARGET, 100, seed=1)
 ISING = cc.discrete.ising(4)
 DENSITY = cc.wang_landau(ISING, 1000, partition=cc.EnergyPartition(-34, 34, 17), seed=1)
 TABLE = cc.study.Table([{"method": "a", "error": 1.0}, {"method": "b", "error": None}])
+STATEMENT = claims.Statement("id", "in words", "somebody", "a number", at_least=0)
 METHODS = {"SGLD": (cc.sgld, {"target": SPY, "steps": 10, "step_size": 0.1})}
 
 
@@ -229,6 +230,7 @@ ENTRIES = {
             "floor": optional(number(above=0.0, below=1.0)),
             "gain_schedule": array(4),
             "averaging": number(least=0.0, below=1.0),
+            "start": optional(array(None)),
         },
     ),
     "ContourScheme.published": (cc.ContourScheme.published, {}, {}),
@@ -586,13 +588,14 @@ ENTRIES = {
         {"energies": array(None), "size": whole(1), "replacement": flag},
     ),
     "rebuild": (cc.targets.rebuild, {}, recipe),
+    "processors": (cc.parallel.processors, {}, {}),
     "claims.judge": (
         claims.judge,
-        {"id": "weights-repair", "values": [1.0, 2.0], "budget": 1, "seeds": [1, 2]},
+        {"statement": STATEMENT, "values": [1.0, 2.0], "budget": 1, "seeds": [1, 2]},
         {
-            "id": one_of(*claims.STATEMENTS),
+            "statement": lambda value: value is STATEMENT,
             "values": array(2),
-            "budget": whole(1),
+            "budget": whole(0),
             "seeds": each_is(whole(0)),
         },
     ),
