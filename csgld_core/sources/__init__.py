@@ -5,6 +5,7 @@ section of the CSGLD paper (Deng, Lin and Liang, NeurIPS 2020, arXiv 2010.09800)
 show; some claims are of the interacting CSGLD paper (Deng et al., ICLR 2022, arXiv 2202.09867).
 """
 
+from . import mixture  # noqa: F401  (it registers what it holds)
 from .catalogue import (
     BLOG,
     CLAIMS,
