@@ -33,7 +33,7 @@ LOOKS = {
     "SGLD": plotting.look("SGLD"),
     "CSGLD, as published": plotting.look("CSGLD"),
     "CSGLD, continuous weights": {"color": "#56B4E9", "marker": "s", "linestyle": "--"},
-    "KSGLD": {"color": "#CC79A7", "marker": "h", "linestyle": ":", "markerfacecolor": "white"},
+    "KSGLD": {"color": "#CC79A7", "marker": "h", "linestyle": "-.", "markerfacecolor": "white"},
 }
 
 
@@ -120,23 +120,19 @@ def local_traps(seeds, steps=1_000_000):
 
 @figure(
     local_traps,
-    "The original density of E1, and paths and histograms of two runs of SGLD: each stays in the "
-    "mode in which it began.",
+    "The original density of E1, and histograms of two runs of SGLD of a million steps: each stays "
+    "in the mode in which it began.",
 )
 def original_density(found):
-    fig, axes = plotting.figure(10, 3.0, 1, 3, width_ratios=[3, 2, 2])
-    for ax, (side, some), line in zip(axes[1:], found.items(), ("-", ":"), strict=True):
-        crossings = [metrics.transitions(run, TARGET) for run in some]
-        run = some[int(np.argmin(crossings))]
-        every = max(1, run.draws // 2000)
-        style = {"color": plotting.COLOURS["SGLD" if side == "right" else "reSGLD"], "lw": 0.6}
-        path = run.positions[0, ::every, 0]
-        axes[0].plot(run.steps[::every] / 1e6, path, line, label=f"from the {side}", **style)
-        plotting.density(ax, TARGET, {"SGLD": run})
-        stayed = f"{crossings.count(0)} of {len(some)} runs never left it"
-        ax.set(title=f"SGLD, begun in the {side} mode\n{stayed}", ylim=(0, 0.65))
-    axes[0].set(xlabel="million steps", ylabel="position x", title="two paths of SGLD")
-    axes[0].legend(loc="center right")
+    fig, axes = plotting.figure(10, 3.0, 1, 3, sharey=True)
+    x, masses = line(20.0), exact.mode_masses(TARGET)
+    plotting.stages(axes[0], x, {"original": density_of(TARGET.energies(x[:, None]), x)})
+    axes[0].set(title="the original density:\n{:.0%} and {:.0%}".format(*masses), ylabel="density")
+    for ax, (side, some) in zip(axes[1:], found.items(), strict=True):
+        left = [metrics.transitions(run, TARGET) for run in some]
+        plotting.density(ax, TARGET, {"SGLD": some[int(np.argmin(left))]})
+        stayed = f"{left.count(0)} of {len(some)} runs never left it"
+        ax.set(title=f"SGLD, begun in the {side} mode:\n{stayed}", ylim=(0, 0.6), ylabel="")
     return fig
 
 
@@ -178,27 +174,35 @@ def importance_identity(found):
     x = line(20.0)
     original, flat = (density_of(e, x) for e in (TARGET.energies(x[:, None]), flattened_energy(x)))
     drawn, weights = found[0]
-    equal = np.ones(len(drawn))
-    means = mean_and_error([weights @ drawn for drawn, weights in found])
     raw = mean_and_error([drawn.mean() for drawn, _ in found])
+    means = mean_and_error([weights @ drawn for drawn, weights in found])
     fig, axes = plotting.figure(10, 3.2, 1, 4)
-    plotting.stages(axes[0], x, {"original": original}, ylim=(0, 0.33), ylabel="density")
-    plotting.stages(axes[1], x, {"flattened": flat}, {"flattened": (drawn, equal)}, ylim=(0, 0.33))
-    inside = original > 0
-    axes[2].plot(x, original[inside] / flat[inside], color=plotting.COLOURS["reSGLD"])
-    axes[2].set(xlabel="position x", xlim=(x[0], x[-1]), ylim=(0, None), ylabel="weight π / ϖ")
-    plotting.stages(
-        axes[3], x, {"original": original}, {"reweighted": (drawn, weights)}, ylim=(0, 0.33)
+    equal = np.ones(len(drawn))
+    panels = (
+        (axes[0], {"original": original}, None),
+        (axes[1], {"flattened": flat}, {"flattened": (drawn, equal)}),
+        (axes[3], {"original": original}, {"reweighted": (drawn, weights)}),
     )
+    for ax, curves, draws in panels:
+        plotting.stages(ax, x, curves, draws, ylim=(0, 0.33))
+    way = (x >= LEFT) & (x <= RIGHT)
+    for ax, curve, name in ((axes[0], original, "π"), (axes[1], flat, "ϖ")):
+        valley = x[way][np.argmin(curve[way])], curve[way].min()
+        look = {"arrowstyle": "->", "linewidth": 0.8}
+        words = f"{name} = {valley[1]:.1g}"
+        ax.annotate(words, valley, (valley[0], 0.26), ha="center", arrowprops=look)
+    axes[2].plot(x, original / flat, color=plotting.STAGES["reweighted"]["color"])
+    axes[2].set(xlabel="position x", xlim=(x[0], x[-1]), ylim=(0, None), ylabel="weight π / ϖ")
+    axes[0].set_ylabel("density")
     words = "{}\nmean of x: {:.3f} ± {:.3f}"
     titles = (
         f"1. hard: π\nmean of x: {abs(exact.moments(TARGET).mean[0]):.0f}",
         words.format("2. easier: draws of ϖ", *raw),
-        "3. each draw's weight\nπ / ϖ",
+        "3. the weight\nof each draw",
         words.format("4. weighted draws: π", *means),
     )
     for ax, title in zip(axes, titles, strict=True):
-        ax.set_title(title)
+        ax.set_title(title.replace("-", "−"))
     return fig
 
 
@@ -229,17 +233,17 @@ def flattening(seeds):
     }
 
 
-def _draw_climbs(ax, x, energy, stage, shift):
-    """Arrows from the bottom of each climb to the height of its top, with the barriers."""
-    colour = plotting.STAGES[stage]["color"]
+def _draw_climbs(ax, x, energy, stage):
+    """Arrows from the bottom of each climb to the height of its top, with the barriers above."""
+    style = {"color": plotting.STAGES[stage]["color"]}
     for side, found in zip((-1, 1), climbs(x, energy), strict=True):
-        place = found.start + side * shift
-        ax.hlines(found.high, *sorted((place, found.top)), color=colour, linewidth=0.6)
-        ends = {"xy": (place, found.high), "xytext": (place, found.low)}
-        ax.annotate("", **ends, arrowprops={"arrowstyle": "->", "color": colour})
-        align = {"ha": "right" if side < 0 else "left", "va": "center"}
-        middle = 0.5 * (found.low + found.high)
-        ax.text(place + 0.2 * side, middle, f"{found.barrier:.2f}", color=colour, **align)
+        ax.hlines(found.high, *sorted((found.start, found.top)), linewidth=0.6, **style)
+        ends = {"xy": (found.start, found.high), "xytext": (found.start, found.low)}
+        ax.annotate("", **ends, arrowprops={"arrowstyle": "->", **style})
+        beside = side if abs(found.start - 0.5 * (LEFT + RIGHT)) < 2.5 else -side
+        place = found.start + 0.2 * beside, found.high + 0.2
+        align = {"ha": "right" if beside < 0 else "left", "va": "bottom"}
+        ax.text(*place, f"{found.barrier:.2f}", fontsize=9, **align, **style)
 
 
 @figure(
@@ -257,7 +261,7 @@ def barriers(found):
         curves = {stage: values - values[way].min() for stage, values in curves.items()}
         plotting.stages(ax, x, curves, title=f"ζ = {zeta:g}", ylim=(-1.5, 19))
         for stage, values in curves.items():
-            _draw_climbs(ax, x, values, stage, 0.0)
+            _draw_climbs(ax, x, values, stage)
     axes[0].set_ylabel("energy above the lowest")
     return fig
 
@@ -446,12 +450,13 @@ def predicted_bias(scheme):
 @figure(
     long_runs,
     "The energy PDF estimated by CSGLD with the published and with the consistent gain, all else "
-    "alike, against the truth and where each should settle; below, as a multiple of the truth.",
+    "alike, against the truth and where each should settle for small steps; below, as multiples of "
+    "the truth. Bars are standard errors.",
 )
 def theta_gains(found):
     gains = {
-        "published gain: θ of the cell, to the power ζ": ("CSGLD, as published", PUBLISHED),
-        "consistent gain: Ψ, to the power ζ": ("CSGLD, consistent gain", CONSISTENT),
+        r"published gain $\theta_J^{\,\zeta}$": ("CSGLD, as published", PUBLISHED),
+        r"consistent gain $\Psi_\theta(U)^{\,\zeta}$": ("CSGLD, consistent gain", CONSISTENT),
     }
     fig, axes = plotting.figure(9, 5, 2, 2, sharex=True, sharey="row", height_ratios=[3, 2])
     truth = theta_star()
@@ -483,7 +488,8 @@ def theta_gains(found):
 @figure(
     long_runs,
     "Mean absolute error of E[x] on E1 against the number of steps for SGLD, CSGLD and KSGLD, "
-    "which knows θ*; bands are standard errors.",
+    "which knows θ*. Bands are standard errors; the line is the bias that quadrature predicts for "
+    "the published scheme, noise of the energy included.",
 )
 def mean_error(found):
     fig, ax = plotting.figure(8, 4)
