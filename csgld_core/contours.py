@@ -7,7 +7,7 @@ import numpy as np
 
 from . import checks, loop, pilot
 from .chain import DivergenceError
-from .energy_pdf import ContourScheme, contour, read
+from .energy_pdf import ContourScheme, contour, read, starting_theta
 from .partition import EnergyPartition
 from .sampling import run_sampler, strategy_of
 from .settings import check_common
@@ -30,7 +30,7 @@ def run_contours(name, target, steps, step_size, partition, zeta, scheme, common
             raise ValueError('scheme must have no start where partition="auto" chooses the cells')
     else:  # theta, Psi at its nodes, sums, and what makes a Run of them
         checks.memory(common.chains * 8 * 10 * partition.bins, partition=partition)
-        scheme.starting_theta(partition.bins)
+        starting_theta(scheme, partition.bins)
     settings = {"step_size": step_size, "zeta": zeta, "partition": partition, "scheme": scheme}
 
     def run(target, steps, common, settings, shared=shared):
@@ -56,7 +56,7 @@ def _weighed_run(name, target, steps, common, settings, shared):
         [common.temperature] * walkers,
         contour(partition, scheme, zeta, common.temperature, steps=steps, walkers=walkers),
         shared,
-        scheme.starting_theta(partition.bins),
+        starting_theta(scheme, partition.bins),
     )
     if scheme.weights_from == "final":
         for chain, theta in enumerate(run.energy_pdfs):

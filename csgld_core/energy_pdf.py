@@ -125,23 +125,6 @@ class ContourScheme:
                 raise checks.refused("start", self.start, allowed)
             object.__setattr__(self, "start", tuple((theta / theta.sum()).tolist()))
 
-    def starting_theta(self, bins):
-        """theta (bins,) before the first move.
-
-        Raises
-        ------
-        ValueError
-            If `start` has another number of cells.
-        """
-        if self.start is None:
-            return np.full(bins, 1.0 / bins)
-        if len(self.start) != bins:
-            raise ValueError(
-                f"scheme must have a start of {bins} numbers, one for each cell of the partition, "
-                f"got {len(self.start)}"
-            )
-        return np.array(self.start)
-
     @classmethod
     def published(cls, **changes):
         """The scheme of the CSGLD paper and code, with E2's gain schedule; `changes` override."""
@@ -155,6 +138,24 @@ class ContourScheme:
             "gain_schedule": (0.003, 10.0, 0.8, 100.0),
         }
         return cls(**{**fields, **changes})
+
+
+def starting_theta(scheme, bins):
+    """theta (bins,) before the first move.
+
+    Raises
+    ------
+    ValueError
+        If the scheme's start has another number of cells.
+    """
+    if scheme.start is None:
+        return np.full(bins, 1.0 / bins)
+    if len(scheme.start) != bins:
+        raise ValueError(
+            f"scheme must have a start of {bins} numbers, one for each cell of the partition, got "
+            f"{len(scheme.start)}"
+        )
+    return np.array(scheme.start)
 
 
 class Contour(NamedTuple):

@@ -253,7 +253,7 @@ def comparison(target, runs, bins=50):
     return fig
 
 
-def bands(ax, gradients, values, method, label=None):
+def bands(ax, gradients, values, method, style=None):
     """Mean over seeds with a band of one standard error either side.
 
     Parameters
@@ -261,16 +261,17 @@ def bands(ax, gradients, values, method, label=None):
     gradients : array (budgets,)
     values : array (budgets, seeds)
     method : str
-        Whose colour, marker and line style it takes.
-    label : str or None
-        None is the method.
+        Or another name, with a style.
+    style : dict or None
+        Colour, marker and line style; None is the method's `look`.
     """
     values = np.asarray(values)
+    style = look(method) if style is None else style
     mean = values.mean(axis=1)
     error = values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
-    ax.plot(gradients, mean, label=label or method, **look(method))
+    ax.plot(gradients, mean, label=method, **style)
     ax.fill_between(
-        gradients, mean - error, mean + error, color=COLOURS[method], alpha=0.25, linewidth=0
+        gradients, mean - error, mean + error, color=style["color"], alpha=0.25, linewidth=0
     )
 
 

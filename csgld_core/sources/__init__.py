@@ -5,7 +5,8 @@ section of the CSGLD paper (Deng, Lin and Liang, NeurIPS 2020, arXiv 2010.09800)
 show; some claims are of the interacting CSGLD paper (Deng et al., ICLR 2022, arXiv 2202.09867).
 """
 
-from . import bouncing, comparison, theta, unknown_class  # noqa: F401  (they register figures and claims)
+# They register figures and claims, in the order of CLAIMS.md.
+from . import unknown_class, mixture, theta, bouncing, comparison  # noqa: F401, I001
 from .catalogue import (
     BLOG,
     CLAIMS,

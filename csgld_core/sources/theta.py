@@ -95,7 +95,9 @@ def starts_forgotten(found):
     }
     for n, (ax, name) in enumerate(zip(axes, TARGETS, strict=True)):
         for kind, method in (("published", "CSGLD"), ("ours", "CSGLD, BAOAB")):
-            plotting.bands(ax, (seen + 1) / snapshots, gaps[kind][:, n], method, label=kind)
+            plotting.bands(
+                ax, (seen + 1) / snapshots, gaps[kind][:, n], kind, plotting.look(method)
+            )
         wells = {"E1": "two modes", "E2": "nine modes", "E3": "25 wells"}[name]
         ax.set(title=f"{name}: {wells}", xscale="log", yscale="log", xlabel="share of the moves")
     axes[0].set(ylabel="total variation between starts")
@@ -180,7 +182,7 @@ def interacting_variance(found):
         shots = thetas.shape[1]
         seen = np.unique(np.geomspace(4, shots, 16).astype(int)) - 1
         values = np.array([_spread(thetas[:, n]) for n in seen])
-        plotting.bands(ax, GRADIENTS * (seen + 1) / shots, values, method, label=name)
+        plotting.bands(ax, GRADIENTS * (seen + 1) / shots, values, name, plotting.look(method))
     ax.set(xscale="log", yscale="log", xlabel="gradients, of all chains together")
     ax.set(ylabel="variance of θ")
     ax.legend(frameon=False)
