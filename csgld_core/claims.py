@@ -123,11 +123,10 @@ def judge(statement, values, *, budget, seeds):
         for name, v in tests.items()
     }
     (first, (value, error, outcome)), *others = found.items()
-    holding = [name for name, (_, _, other) in others if other == HOLDS]
+    holding = [(name, test) for name, test in others if test[-1] == HOLDS]
     verdict = outcome if outcome == HOLDS or not holding else CONDITION
-    told = [(first, found[first])] + [(name, found[name]) for name in holding[:1]]
-    if verdict in (BROKEN, UNDECIDED):
-        told = found.items()
+    told = [(first, found[first]), *(holding[:1] if verdict == CONDITION else others)]
+    told = told[:1] if verdict == HOLDS else told
     return Claim(
         id=statement.id,
         claim=statement.claim,

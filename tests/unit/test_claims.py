@@ -61,6 +61,7 @@ def test_one_run_refutes_a_claim_about_every_run():
     ("stated", "condition", "expected"),
     [
         ("respected", "broken", "holds"),
+        ("respected", "respected", "holds"),
         ("broken", "respected", "holds with a condition"),
         ("undecided", "respected", "holds with a condition"),
         ("broken", "undecided", "does not hold here"),
