@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from csgld_core import claims, notebooks
+from csgld_core import claims, notebooks, sources
 
 ROOT = Path(__file__).parents[1]
 SOURCES = notebooks.sources(ROOT)
@@ -114,7 +114,7 @@ def test_figures_are_listed_and_none_is_an_orphan():
 def test_claims_are_complete():
     folder = ROOT / "figures"
     recorded = json.loads((folder / "claims.json").read_text())["claims"]
-    assert {claim["id"] for claim in recorded} == set(claims.STATEMENTS)
+    assert [claim["id"] for claim in recorded] == list(sources.CLAIMS)
     fields = [
         "id",
         "claim",
@@ -130,7 +130,8 @@ def test_claims_are_complete():
     markdown = (folder / "CLAIMS.md").read_text()
     for claim in recorded:
         assert list(claim) == fields
-        assert claim["verdict"] in ("holds", "does not hold here", "undecided here")
+        assert claim["verdict"] in claims.VERDICTS
+        assert claim["why"]
         assert claim["claim"] in markdown
 
 
@@ -156,6 +157,15 @@ def exercises(notebook):
         for n, cell in enumerate(cells)
         if "# your code here" in cell.source
     ]
+
+
+@pytest.fixture(autouse=True)
+def _catalogue():
+    """What an exercise registers there is gone afterwards."""
+    kept = dict(sources.CLAIMS)
+    yield
+    sources.CLAIMS.clear()
+    sources.CLAIMS.update(kept)
 
 
 def attempt(name, number, answer):
