@@ -31,10 +31,10 @@ def main(arguments=None):
         progress.set_description(path.stem)
         solved = notebooks.read(path)
         student = notebooks.student_version(solved)
-        notebooks.execute(student, folder)
+        notebooks.execute(student, folder, path.stem)
         if options.write:
             notebooks.write(student, folder / path.name)
-            notebooks.execute(notebooks.cleared(solved), folder)
+            notebooks.execute(notebooks.cleared(solved), folder, path.stem)
             notebooks.write(solved, path)
     print(f"\n{claims.table()}\n")
     print(f"Figures and CLAIMS.md are in figures/. That took {time.perf_counter() - began:.0f} s.")
