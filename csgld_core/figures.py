@@ -1,4 +1,4 @@
-"""The folder `figures/`: pictures with their provenance in manifest.json."""
+"""The folder `figures/`: pictures, the data behind each, and their provenance in manifest.json."""
 
 import base64
 import io
@@ -12,7 +12,7 @@ import matplotlib
 import numba
 import numpy as np
 
-from . import __version__, files
+from . import __version__, figure_data, files
 from .discrete import DiscreteTarget
 from .plotting import STYLE, style
 from .target import Target
@@ -64,15 +64,28 @@ def versions():
     }
 
 
-def _note(name, names, caption, seeds, settings):
+def notebook():
+    """Name of the notebook that runs, without ending; None outside of one."""
+    given = os.environ.get("CSGLD_NOTEBOOK")  # set by notebooks.execute
+    session = Path(os.environ.get("JPY_SESSION_NAME", ""))  # set by Jupyter's servers
+    return given or (session.stem if session.suffix == ".ipynb" else None)
+
+
+def _note(name, endings, fig, caption, seeds, settings, function):
+    """Write the data of `fig`, and the entry in manifest.json."""
+    data = figure_data.drawn(fig)
+    figure_data.save(folder() / f"{name}.npz", data)
     path = folder() / "manifest.json"
     manifest = json.loads(path.read_text()) if path.exists() else {}
     manifest[name] = {
-        "files": names,
+        "files": [name + ending for ending in (*endings, ".npz")],
         "caption": caption,
+        "notebook": notebook() or manifest.get(name, {}).get("notebook"),
+        "function": function or getattr(fig, "made_by", None),
         "seeds": plain(seeds),
         "settings": plain(settings),
         "versions": versions(),
+        "data_hash": figure_data.digest(data),
     }
     write(path, json.dumps(dict(sorted(manifest.items())), indent=1) + "\n")
 
@@ -100,8 +113,8 @@ class Picture:
         return data, {"image/png": {"alt": self.caption}}
 
 
-def save(fig, name, *, caption, seeds, settings):
-    """Write a figure as PNG and SVG, note where it comes from, and show it.
+def save(fig, name, *, caption, seeds, settings, function=None):
+    """Write a figure as PNG and SVG, and its data; note where it comes from, and show it.
 
     Parameters
     ----------
@@ -111,9 +124,11 @@ def save(fig, name, *, caption, seeds, settings):
     caption : str
         What the figure shows; also its alternative text.
     seeds : list of int or str
-        Or why there are none.
+        Or why there are none: "none: quadrature".
     settings : dict
         Experiments that went in.
+    function : str or None
+        Which function made the figure; None is the one that called `plotting.figure`.
 
     Returns
     -------
@@ -121,11 +136,26 @@ def save(fig, name, *, caption, seeds, settings):
     """
     for ending in ("png", "svg"):
         write(folder() / f"{name}.{ending}", _bytes(fig, ending))
-    _note(name, [f"{name}.png", f"{name}.svg"], caption, seeds, settings)
+    _note(name, (".png", ".svg"), fig, caption, seeds, settings, function)
     return Picture(fig, caption)
 
 
-def save_animation(content, name, *, caption, seeds, settings):
-    """Write a GIF from its bytes, and note where it comes from; parameters as in `save`."""
-    write(folder() / f"{name}.gif", content)
-    _note(name, [f"{name}.gif"], caption, seeds, settings)
+def save_animation(animation, name, *, caption, seeds, settings, function=None):
+    """Write a GIF, its still as PNG and SVG, and the data of the still; parameters as in `save`.
+
+    Parameters
+    ----------
+    animation : Animation
+        With `moving`, the bytes of the GIF, and `still`, a Figure.
+
+    Returns
+    -------
+    Picture
+        The still.
+    """
+    write(folder() / f"{name}.gif", animation.moving)
+    for ending in ("png", "svg"):
+        write(folder() / f"{name}_still.{ending}", _bytes(animation.still, ending))
+    endings = (".gif", "_still.png", "_still.svg")
+    _note(name, endings, animation.still, caption, seeds, settings, function)
+    return Picture(animation.still, caption)

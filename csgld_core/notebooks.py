@@ -5,6 +5,7 @@
 """
 
 import copy
+import os
 import re
 from pathlib import Path
 
@@ -45,8 +46,16 @@ def set_parameters(notebook, parameters):
     notebook.cells.insert(place + 1, nbformat.v4.new_code_cell("\n".join(lines)))
 
 
-def execute(notebook, folder):
+def execute(notebook, folder, name=""):
     """Run a cleared notebook top to bottom in a fresh kernel; changed in place.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+    folder : Path
+        Where it runs.
+    name : str
+        Of its file, without ending, noted with the figures that it saves.
 
     Raises
     ------
@@ -64,7 +73,7 @@ def execute(notebook, folder):
         store_widget_state=False,
         extra_arguments=["--log-level=ERROR"],
     )
-    client.execute()
+    client.execute(env={**os.environ, "CSGLD_NOTEBOOK": name})
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
     return notebook

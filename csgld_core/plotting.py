@@ -5,6 +5,7 @@ and a line style of its own; well tuned it keeps its colour, and its marker is h
 """
 
 import contextlib
+import sys
 import threading
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib import colors, rc_context
 from matplotlib.figure import Figure
 
 from . import exact, metrics
+from .figure_data import BAND
 
 COLOURS = {
     "truth": "#000000",
@@ -68,6 +70,8 @@ def style():
 def figure(width=8.0, height=3.0, rows=1, columns=1, **kwargs):
     """A figure in the common style, outside pyplot, and its array of axes.
 
+    Its attribute `made_by` names the function that called.
+
     Parameters
     ----------
     width, height : float
@@ -78,7 +82,16 @@ def figure(width=8.0, height=3.0, rows=1, columns=1, **kwargs):
     """
     with style():
         fig = Figure(figsize=(width, height))
+        fig.made_by = _name(sys._getframe(1))
         return fig, fig.subplots(rows, columns, **kwargs)
+
+
+def _name(frame):
+    """The function that a frame runs, as module.function; "notebook cell" in a notebook."""
+    module = frame.f_globals.get("__name__", "__main__")
+    if module == "__main__":
+        return "notebook cell"
+    return f"{module.removeprefix(f'{__package__}.')}.{frame.f_code.co_qualname}"
 
 
 def look(method):
@@ -270,9 +283,8 @@ def bands(ax, gradients, values, method, style=None):
     mean = values.mean(axis=1)
     error = values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
     ax.plot(gradients, mean, label=method, **style)
-    ax.fill_between(
-        gradients, mean - error, mean + error, color=style["color"], alpha=0.25, linewidth=0
-    )
+    band = {"color": style["color"], "alpha": 0.25, "linewidth": 0, "label": BAND + method}
+    ax.fill_between(gradients, mean - error, mean + error, **band)
 
 
 def study(budgets, tables):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from csgld_core import claims, notebooks, sources
+from csgld_core import claims, figure_data, notebooks, sources
 
 ROOT = Path(__file__).parents[1]
 SOURCES = notebooks.sources(ROOT)
@@ -100,15 +100,24 @@ def test_figures_are_listed_and_none_is_an_orphan():
     folder = ROOT / "figures"
     manifest = json.loads((folder / "manifest.json").read_text())
     listed = {name for entry in manifest.values() for name in entry["files"]}
-    found = {path.name for path in folder.iterdir() if path.suffix in (".png", ".svg", ".gif")}
-    assert found == listed
-    code = "\n".join(c.source for p in SOURCES for c in code_cells(notebooks.read(p)))
+    endings = (".png", ".svg", ".gif", ".npz")
+    assert {path.name for path in folder.iterdir() if path.suffix in endings} == listed
     for name, entry in manifest.items():
-        assert f'"{name}"' in code
-        assert entry["caption"]
-        assert entry["seeds"]
-        assert entry["settings"]
+        assert f"{name}.npz" in entry["files"]
+        assert figure_data.digest(figure_data.load(folder / f"{name}.npz")) == entry["data_hash"]
+        for key in ("caption", "function", "seeds", "settings"):
+            assert entry[key], (name, key)
         assert entry["versions"]["numpy"]
+
+
+def test_every_figure_is_made_by_the_notebook_that_the_manifest_names():
+    manifest = json.loads((ROOT / "figures" / "manifest.json").read_text())
+    code = {
+        path.stem: "\n".join(c.source for c in code_cells(notebooks.read(path))) for path in SOURCES
+    }
+    for name, entry in manifest.items():
+        assert entry["notebook"] in code, name
+        assert f'"{name}"' in code[entry["notebook"]] or name in sources.FIGURES, name
 
 
 def test_claims_are_complete():

@@ -4,14 +4,25 @@ import io
 import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
+import nbformat
 import numpy as np
 import pytest
 from matplotlib import rcParams
 from PIL import Image
 
 import csgld_core as cc
-from csgld_core import animation, exact, figures, metrics, plotting, widgets
+from csgld_core import (
+    animation,
+    exact,
+    figure_data,
+    figures,
+    metrics,
+    notebooks,
+    plotting,
+    widgets,
+)
 
 TARGET = cc.targets.nine_modes()
 
@@ -108,14 +119,70 @@ def test_saved_figures_are_deterministic_and_noted(folder):
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     save()
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
-    assert set(first) == {"line.png", "line.svg", "manifest.json"}
+    assert set(first) == {"line.png", "line.svg", "line.npz", "manifest.json"}
     entry = json.loads(first["manifest.json"])["line"]
+    assert entry["data_hash"] == figure_data.digest(figure_data.load(folder / "line.npz"))
+    assert entry["files"] == ["line.png", "line.svg", "line.npz"]
     assert entry["seeds"] == [0, 1]
     assert entry["settings"]["E1"]["target"]["name"] == "two_modes"
     assert entry["settings"]["E6"]["model"] == {"name": "ising(4)", "dim": 16}
     data, metadata = picture._repr_mimebundle_()
     assert metadata["image/png"]["alt"] == "a line"
     assert set(data) == {"image/png", "text/plain"}
+
+
+def entry_of_a_saved_line(folder, **kwargs):
+    fig, ax = plotting.figure()
+    ax.plot([1, 2], [3, 4])
+    figures.save(fig, "line", caption="a line", seeds="none: a line", settings={}, **kwargs)
+    return json.loads((folder / "manifest.json").read_text())["line"]
+
+
+def test_the_manifest_names_the_function(folder):
+    entry = entry_of_a_saved_line(folder)
+    assert entry["function"] == f"{__name__}.entry_of_a_saved_line"
+    assert entry_of_a_saved_line(folder, function="sources.line")["function"] == "sources.line"
+    made_by = {}
+    exec("fig = figure()[0]", scope := {"figure": plotting.figure, "__name__": "__main__"})
+    made_by["notebook cell"] = scope["fig"]
+    made_by["plotting.against_theory"] = plotting.against_theory([1], {}, {"truth": 1.0})
+    made_by["demos.local_traps._local_traps"] = widgets.local_traps(live=False)
+    assert {name: fig.made_by for name, fig in made_by.items()} == {name: name for name in made_by}
+
+
+def test_the_manifest_names_the_notebook(folder, monkeypatch):
+    for variable in ("CSGLD_NOTEBOOK", "JPY_SESSION_NAME"):
+        monkeypatch.delenv(variable, raising=False)
+    # An entry of an older version has neither notebook nor data.
+    (folder / "manifest.json").write_text('{"line": {"files": []}, "other": {"files": []}}')
+    assert entry_of_a_saved_line(folder)["notebook"] is None
+    monkeypatch.setenv("JPY_SESSION_NAME", "/somewhere/05_energy_pdf.ipynb")
+    assert entry_of_a_saved_line(folder)["notebook"] == "05_energy_pdf"
+    monkeypatch.setenv("CSGLD_NOTEBOOK", "06_contour_sgld")
+    assert entry_of_a_saved_line(folder)["notebook"] == "06_contour_sgld"
+    monkeypatch.delenv("CSGLD_NOTEBOOK")
+    monkeypatch.setenv("JPY_SESSION_NAME", "console-1")
+    assert entry_of_a_saved_line(folder)["notebook"] == "06_contour_sgld"  # as it was
+
+
+def test_a_notebook_that_is_executed_knows_its_name(tmp_path):
+    cell = nbformat.v4.new_code_cell("import csgld_core.figures as f; print(f.notebook())")
+    notebook = notebooks.cleared(nbformat.v4.new_notebook(cells=[cell]))
+    notebooks.execute(notebook, tmp_path, "05_energy_pdf")
+    assert notebook.cells[0].outputs[0]["text"] == "05_energy_pdf\n"
+
+
+def test_an_animation_is_saved_with_its_still(folder):
+    fig, ax = plotting.figure()
+    ax.plot([1, 2], [3, 4], label="path")
+    moving = SimpleNamespace(moving=b"GIF", still=fig)
+    picture = figures.save_animation(moving, "run", caption="a run", seeds=[0], settings={"a": 1})
+    entry = json.loads((folder / "manifest.json").read_text())["run"]
+    assert entry["files"] == ["run.gif", "run_still.png", "run_still.svg", "run.npz"]
+    assert {path.name for path in folder.iterdir()} == {*entry["files"], "manifest.json"}
+    assert (folder / "run.gif").read_bytes() == b"GIF"
+    assert figure_data.load(folder / "run.npz")["panel 1, path, y"].tolist() == [3, 4]
+    assert picture._repr_mimebundle_()[1]["image/png"]["alt"] == "a run"
 
 
 def test_writing_is_all_or_nothing(tmp_path, monkeypatch):

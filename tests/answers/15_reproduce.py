@@ -17,7 +17,7 @@ WRONG = {
         "verdicts = 'undecided here', 'undecided here'",
     ],
     2: [
-        "def better_masses(found):\n    return found['CSGLD']['masses'] - found['cycSGLD']['masses']"
+        "def better_masses(found):\n    return -found['cycSGLD']['masses'] + found['CSGLD']['masses']"
         + CLAIM,
         "def better_masses(found):\n    return found['cycSGLD']['masses'].mean()" + CLAIM,
     ],
