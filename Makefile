@@ -12,8 +12,11 @@ REDRAWN := $(CURDIR)/.pytest_cache/figures
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
+# ONLY="05 mean_error" chooses notebooks, figures and claims, SEEDS=40, SEED=1000 and FULL=1 the
+# seeds of notebook 15, WORKERS=1 the threads.
 reproduce: .venv/ready ## run every notebook, rewrite figures/, print the claims table
-	@$(BIN)/python -m csgld_core.reproduce
+	@$(BIN)/python -m csgld_core.reproduce $(ONLY) $(SEEDS:%=--seeds=%) $(SEED:%=--seed=%) \
+		$(WORKERS:%=--workers=%) $(if $(FULL),--full)
 
 test: .venv/ready-dev ## run all tests, then compare notebooks and figures with the stored ones
 	@$(PYTEST) tests

@@ -2,6 +2,7 @@
 
 import json
 import math
+import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
@@ -11,6 +12,7 @@ from . import checks, figures
 from .parallel import check_seeds
 
 TOLERANCE = 2.0  # standard errors
+WIDTH = 66  # of a claim in a terminal
 HOLDS, CONDITION, BROKEN, UNDECIDED = (
     "holds",
     "holds with a condition",
@@ -222,14 +224,20 @@ def _number(mean, error):
     return f"{mean:,.0f} ± {error:,.0f}" if abs(mean) >= 1000 else f"{mean:.3g} ± {error:.2g}"
 
 
+def counts(claims):
+    """How many claims got each verdict, in words."""
+    given = [claim.verdict for claim in claims]
+    return ", ".join(f"{given.count(v)}: {v}" for v in VERDICTS if v in given)
+
+
 def table(claims=None):
     """The claims as aligned text for a terminal."""
     claims = load() if claims is None else claims
     if not claims:
         return "no claims recorded yet"
-    width = max(len(c.claim) for c in claims)
-    rows = [f"{'claim':{width}}  {'measured':>17}  {'wanted':>16}  verdict"]
+    rows = [f"{'claim':{WIDTH}}  {'measured':>17}  {'wanted':>16}  verdict"]
     for c in claims:
         measured, wanted = _number(c.value, c.standard_error), c.expected.rpartition(": ")[2]
-        rows.append(f"{c.claim:{width}}  {measured:>17}  {wanted:>16}  {c.verdict}")
-    return "\n".join(rows)
+        short = textwrap.shorten(c.claim, WIDTH, placeholder=" …")
+        rows.append(f"{short:{WIDTH}}  {measured:>17}  {wanted:>16}  {c.verdict}")
+    return "\n".join([*rows, counts(claims)])

@@ -30,11 +30,6 @@ class Reproduction:
         ids = [id for id, known in CLAIMS.items() if known.experiment is experiment]
         return [self.claims[id] for id in ids if id in self.claims]
 
-    def verdicts(self):
-        """How many claims got each verdict, a dict."""
-        given = [claim.verdict for claim in self.claims.values()]
-        return {verdict: given.count(verdict) for verdict in claims.VERDICTS if verdict in given}
-
 
 class Verdicts:
     """Claims as a table in a notebook, with their evidence; as text the verdicts alone."""

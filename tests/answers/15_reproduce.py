@@ -17,8 +17,7 @@ WRONG = {
         "verdicts = 'undecided here', 'undecided here'",
     ],
     2: [
-        "def better_masses(found):\n    return -found['cycSGLD']['masses'] + found['CSGLD']['masses']"
-        + CLAIM,
+        "def better_masses(found):\n    return -found['cycSGLD']['masses']" + CLAIM,
         "def better_masses(found):\n    return found['cycSGLD']['masses'].mean()" + CLAIM,
     ],
     3: ["changed = {}", "changed = {'step_size': 1e-4}", "changed = {'steps': 2_000_000}"],

@@ -117,4 +117,5 @@ def test_claims_are_replaced_by_id_ordered_and_rendered(folder):
     for claim in (first, then):
         assert claim.claim in (folder / "CLAIMS.md").read_text()
         assert claim.claim in claims.table()
+    assert claims.table().endswith("\n2: holds")
     assert list(json.loads((folder / "claims.json").read_text())) == ["claims", "versions"]
