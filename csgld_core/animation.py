@@ -8,17 +8,19 @@ a figure, for readers who prefer that nothing moves.
 import functools
 import io
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from scipy.spatial import KDTree
 
 from . import exact, paths, plotting
 from .energy_pdf import read
 
-COLOURS = 96
-INDISTINCT = 8  # difference of two colours, of 256
+COLOURS = 160
+SHADES = 64  # of each of red, green and blue that are told apart
 SAMPLES = 8  # frames from which the palette is taken
 DPI = 100  # the GIF's: 9 inches are 900 pixels
 DOTS = 10_000  # draws that a panel of the race shows, at most
@@ -67,12 +69,14 @@ def gif(fig, artists, draw, frames, *, milliseconds=80, hold=2500):
             draw(frame)
             for artist in artists:
                 fig.draw_artist(artist)
-            rgba = np.asarray(canvas.buffer_rgba())
-            pictures.append(Image.fromarray(rgba).convert("RGB"))
+            pictures.append(np.array(canvas.buffer_rgba())[..., :3])
     for artist in artists:
         artist.set_animated(False)
     palette = _palette(pictures)
-    indexed = [p.quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
+    nearest = _nearest(palette)
+    indexed = [Image.fromarray(nearest[_cell(picture)]) for picture in pictures]
+    for image in indexed:
+        image.putpalette(palette.tobytes())
     buffer = io.BytesIO()
     indexed[0].save(
         buffer,
@@ -87,19 +91,30 @@ def gif(fig, artists, draw, frames, *, milliseconds=80, hold=2500):
 
 
 def _palette(pictures):
-    """An image with the palette of all: the common colours as they are, and the most frequent."""
+    """Colours (k, 3) for all pictures: the common ones as they are, and the most frequent."""
     from PIL import Image
 
-    fixed = {to_rgb(name) for name in ("white", "black", *plotting.COLOURS.values())}
-    fixed = np.round(255 * np.array(sorted(fixed)))
+    common = {to_rgb(name) for name in ("white", "black", *plotting.COLOURS.values())}
+    common = np.round(255 * np.array(sorted(common))).astype(np.uint8)
     chosen = np.unique(np.linspace(0, len(pictures) - 1, SAMPLES).astype(int))
-    samples = Image.fromarray(np.vstack([np.asarray(pictures[n]) for n in chosen]))
-    palette = samples.quantize(COLOURS - len(fixed), dither=Image.Dither.NONE)
-    colours = np.vstack([fixed, np.reshape(palette.getpalette(), (-1, 3))])
-    for colour in fixed:  # Pillow sees no small differences: white would become nearly white
-        colours[np.abs(colours - colour).max(axis=1) < INDISTINCT] = colour
-    palette.putpalette(colours.astype(np.uint8).tobytes())
-    return palette
+    samples = Image.fromarray(np.vstack([pictures[n] for n in chosen]))
+    frequent = samples.quantize(COLOURS - len(common)).getpalette()
+    return np.vstack([common, np.reshape(frequent, (-1, 3))]).astype(np.uint8)
+
+
+def _cell(colours):
+    """The cell of each colour (..., 3) of a table of SHADES**3 cells."""
+    red, green, blue = np.moveaxis(colours // (256 // SHADES), -1, 0).astype(np.int32)
+    return (red * SHADES + green) * SHADES + blue
+
+
+def _nearest(palette):
+    """The place in the palette (cells,) of the colour that is nearest to each cell."""
+    axis = (np.arange(SHADES) + 0.5) * (256 // SHADES) - 0.5
+    centres = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+    nearest = KDTree(palette).query(centres)[1].astype(np.uint8)
+    nearest[_cell(palette[::-1])] = np.arange(len(palette))[::-1]  # the common ones come first
+    return nearest
 
 
 def _figure(width, height, columns, **places):
@@ -143,7 +158,7 @@ def swap_jumps(run):
 class _Panel:
     """One method of the race: draws so far, the latest moves, where it is, and a line of words."""
 
-    unusual = {}  # how moves are drawn that other methods do not make
+    unusual: ClassVar = {}  # how moves are drawn that other methods do not make
     bar_label = None
 
     def __init__(self, ax, target, method, run):
@@ -205,7 +220,7 @@ class _Panel:
 
 
 class _Cycles(_Panel):
-    unusual = {"color": "0.4", "linewidth": 0.7, "linestyle": (0, (1, 1))}
+    unusual: ClassVar = {"color": "0.4", "linewidth": 0.7, "linestyle": (0, (1, 1))}
     bar_label = "step size"
 
     def __init__(self, ax, target, method, run, fraction=None):
@@ -236,7 +251,7 @@ class _Cycles(_Panel):
 
 
 class _Swaps(_Panel):
-    unusual = {"color": "k", "linewidth": 1.8, "linestyle": (0, (2, 1))}
+    unusual: ClassVar = {"color": "k", "linewidth": 1.8, "linestyle": (0, (2, 1))}
 
     @functools.cached_property
     def special(self):
@@ -250,7 +265,7 @@ class _Swaps(_Panel):
 
 
 class _Bounces(_Panel):
-    unusual = {"color": paths.BOUNCY, "linewidth": 1.8}
+    unusual: ClassVar = {"color": paths.BOUNCY, "linewidth": 1.8}
     bar_label = "weight"
 
     @functools.cached_property
@@ -364,7 +379,7 @@ def energy_pdf(target, run, *, frames=80):
         Of contour SGLD, with every move kept; its first chain is shown, at the times of its
         snapshots of theta.
     frames : int
-        At most; early snapshots are too few to show each only once.
+        At most: the first snapshots are shown one by one, later ones are left out.
 
     Returns
     -------
@@ -426,15 +441,16 @@ class _Learning:
         self.theta.set_color(plotting.COLOURS["CSGLD"])
         ax.set(xlabel="energy u", title="energy PDF", yscale="log", ylim=(smallest, 3))
         ax.set_xlim(self.partition.low, self.top)
-        ax.legend(loc="upper right")
+        ax.legend(loc="lower left")
         self.artists.append(self.theta)
 
     def _add_path(self, ax):
         (self.path,) = ax.plot([], [], color=plotting.COLOURS["CSGLD"], linewidth=0.6)
         self.path.set_rasterized(True)
+        ax.locator_params("y", nbins=5)
         ax.axhline(self.barrier, color="k", linestyle=":", linewidth=1)
         ax.text(12, self.barrier, "barrier", va="bottom")
-        ax.set(xlabel="step", title="energy of the path", xscale="log")
+        ax.set(xlabel="step", title="energy u of the path", xscale="log")
         ax.set(xlim=(10, self.times[-1]), ylim=(self.partition.low, self.top))
         self.artists.append(self.path)
 
