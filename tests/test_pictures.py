@@ -1,7 +1,6 @@
-"""Figures, animations, demos and claims: what is drawn is the data, and nothing is half done."""
+"""Figures, demos and claims: what is drawn is the data, and nothing is half done."""
 
 import io
-import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -14,7 +13,6 @@ from PIL import Image
 
 import csgld_core as cc
 from csgld_core import (
-    animation,
     exact,
     figure_data,
     figures,
@@ -197,24 +195,6 @@ def test_writing_is_all_or_nothing(tmp_path, monkeypatch):
         figures.write(path, "new")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
     assert path.read_text() == "old"
-
-
-# --- animation ------------------------------------------------------------------------------------
-
-
-def test_animation_moves_ends_complete_and_is_deterministic(runs):
-    content = animation.race(TARGET, runs, frames=5)
-    assert animation.race(TARGET, runs, frames=5) == content
-    picture = Image.open(io.BytesIO(content))
-    assert picture.n_frames == 5
-    frames = []
-    for n in range(5):
-        picture.seek(n)
-        frames.append(np.asarray(picture.convert("RGB"), dtype=int))
-    assert all(np.abs(a - b).sum() > 0 for a, b in itertools.pairwise(frames))
-    still = animation.race(TARGET, runs, still=True)
-    drawn = still.axes[0].lines[0].get_xdata()
-    assert np.array_equal(drawn, runs["SGLD"].positions[0, :, 0])
 
 
 # --- demos ----------------------------------------------------------------------------------------
