@@ -4,7 +4,9 @@ Nothing here is a claim of the sources: each figure says by a number what the pu
 does, and what is left of it after the repair.
 """
 
+import math
 import warnings
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -23,11 +25,18 @@ REPAIRED = {"color": plotting.COLOURS["CSGLD"], "linestyle": "-", "marker": "s"}
 TRUTH = {"color": plotting.COLOURS["truth"], "linestyle": ":"}
 
 
-def _over_seeds(values, digits=3):
-    """Mean ± standard error in words; of a single seed, its value."""
-    if np.size(values) < 2:
-        return f"{np.mean(values):.{digits}f}"
-    return "{:.{d}f} ± {:.{d}f}".format(*mean_and_error(values), d=digits)
+def over_seeds(values):
+    """Mean ± standard error in words, to one digit of the error; one number if all are the same.
+
+    Parameters
+    ----------
+    values : array (seeds,)
+    """
+    if np.ptp(values) == 0:
+        return f"{values[0]:.3g}"
+    mean, error = mean_and_error(values)
+    digits = max(0, -math.floor(math.log10(error)))
+    return f"{mean:.{digits}f} ± {error:.{digits}f}"
 
 
 def _line(style):
@@ -42,7 +51,7 @@ def _by_seed(ax, measured, truth, **labels):
         if len(values) > 1:
             mean, error = mean_and_error(values)
             ax.errorbar(place, mean, error, color="k", marker="_", markersize=22, capsize=4)
-    ax.axhline(truth, label="exact", **TRUTH)
+    ax.axhline(truth, label=f"exact: {truth:.3f}", **TRUTH)
     ax.set(xlim=(-0.6, len(measured) - 0.4), **labels)
     ax.set_xticks(range(len(measured)), measured)
     ax.legend(frameon=False)
@@ -50,9 +59,10 @@ def _by_seed(ax, measured, truth, **labels):
 
 # --- slopes beside cells that are hardly ever visited ---------------------------------------------
 
+_LIMITS = {name: getattr(ContourScheme(), name) for name in ("clip", "floor")}
 _E1_SCHEMES = {
     "published": experiments.E1_PUBLISHED["scheme"],
-    "repaired": experiments.E1_CONTOUR["scheme"],
+    "repaired": replace(experiments.E1_PUBLISHED["scheme"], **_LIMITS),
 }
 
 
@@ -73,9 +83,7 @@ def _all_diverging(scheme, steps, seeds):
         raise KeyboardInterrupt
     for failure in outcome.failures.values():
         raise failure
-    return {
-        seeds[n]: problem for n, problem in outcome.results.items() if problem is not None
-    }
+    return {seeds[n]: problem for n, problem in outcome.results.items() if problem is not None}
 
 
 @experiment(seeds=20, budget=5_000_000, settings=experiments.E1_PUBLISHED)
@@ -95,9 +103,7 @@ def divergence(seeds, steps=5_000_000):
         its last positions and multipliers (k,), where its failing move led (or None), and theta
         (bins,) before that.
     """
-    diverged = {
-        name: _all_diverging(scheme, steps, seeds) for name, scheme in _E1_SCHEMES.items()
-    }
+    diverged = {name: _all_diverging(scheme, steps, seeds) for name, scheme in _E1_SCHEMES.items()}
     seed = min(diverged["published"], default=seeds[0], key=seeds.index)
     problem = diverged["published"].get(seed)
     moves = steps if problem is None else problem.step
@@ -157,13 +163,16 @@ def _draw_energy_pdf(ax, found):
     ax.plot(partition.centres, truth, label="exact θ*", **TRUTH)
     _mark_last_energy(ax, found)
     off = np.abs(np.log10(found["theta"] / truth)).max()
-    title = f"seed {found['seed']}, after {found['moves']:,} moves:\nθ is off by up to "
-    ax.set(yscale="log", xlabel="energy u", ylabel="energy PDF θ", title=title + f"10^{off:.0f}")
+    title = f"seed {found['seed']}, after {found['moves']:,} moves:\n"
+    title += f"θ is off by factors of up to $10^{{{off:.0f}}}$"
+    ax.set(yscale="log", xlabel="energy u", ylabel="energy PDF θ", title=title)
     ax.legend(frameon=False)
 
 
 def _mark_last_energy(ax, found):
-    ax.axvline(found["energies"][-1], color="0.6", linewidth=4, alpha=0.5, label="last energy")
+    ax.axvline(
+        found["energies"][-1], color="0.6", linewidth=4, alpha=0.5, zorder=0, label="last energy"
+    )
 
 
 def _draw_multipliers(ax, found):
@@ -180,7 +189,6 @@ def _draw_multipliers(ax, found):
     ax.set(
         xlabel="energy u",
         ylabel="gradient multiplier",
-        yscale="symlog",
         title="largest |multiplier|:\n{published:.0f} as published, {repaired:.1f} repaired".format(
             **most
         ),
@@ -238,12 +246,14 @@ def corner(seeds, steps=experiments.E2_BUDGET):
 
     Returns
     -------
-    dict of case -> dict
-        `visited` (cells,), the share of the raw draws in each cell of a map; for each seed (seeds,)
-        `refused`, the share of moves, `at_wall`, the share of raw draws in the outermost cells, and
-        `error`, that of the weighted mode masses.
+    dict
+        Numbers of seeds and steps; `cases`, a dict of case -> dict: `visited` (cells,), the share
+        of the raw draws in each cell of a map; for each seed (seeds,) `refused`, the share of
+        moves, `at_wall`, the share of raw draws in the outermost cells, and `error`, that of the
+        weighted mode masses.
     """
-    return {case: _walled(seeds, steps, changes) for case, changes in CORNER.items()}
+    cases = {case: _walled(seeds, steps, changes) for case, changes in CORNER.items()}
+    return {"seeds": len(seeds), "steps": steps, "cases": cases}
 
 
 def _walled(seeds, steps, changes):
@@ -268,28 +278,34 @@ def _walled(seeds, steps, changes):
     corner,
     "Where contour SGLD was on nine modes with exact energies (raw draws): with forward slopes and "
     "walls that refuse moves it stands at the wall; with backward slopes it does not; neither does "
-    "our scheme, whose walls reflect.",
+    "our scheme, whose walls reflect. Crosses are modes; the outermost cells count as the wall.",
 )
 def trap_corner(found):
     """Draw `corner`."""
-    fig, axes = plotting.figure(10, 4.2, 1, len(found))
-    target = _E2_EXACT["target"]
-    highest = max(case["visited"].max() for case in found.values()) * _MAP_CELLS**2
-    for ax, (name, case) in zip(axes, found.items(), strict=True):
+    cases, target = found["cases"], _E2_EXACT["target"]
+    fig, axes = plotting.figure(10, 4.5, 1, len(cases))
+    highest = max(case["visited"].max() for case in cases.values()) * _MAP_CELLS**2
+    for ax, (name, case) in zip(axes, cases.items(), strict=True):
         title = (
-            f"{name}\nrefused: {_over_seeds(100 * case['refused'], 1)} % of the moves\n"
-            f"in the outermost cells: {_over_seeds(100 * case['at_wall'], 1)} %\n"
-            f"error of mode masses {_over_seeds(case['error'], 2)}"
+            f"{name}\nrefused moves: {over_seeds(100 * case['refused'])} %\n"
+            f"draws at the wall: {over_seeds(100 * case['at_wall'])} %\n"
+            f"error of mode masses: {over_seeds(case['error'])}"
         )
         image = plotting.map_of(ax, target, case["visited"], _MAP_CELLS, title, highest)
         ax.plot(*target.modes.T, "+", color="w", markersize=6)
-    fig.colorbar(image, ax=axes, label="raw draws, uniform = 1")
+    fig.colorbar(image, ax=axes, shrink=0.7, label="raw draws, uniform = 1")
+    fig.suptitle("E2, exact energies, {steps:,} steps, {seeds} seeds".format(**found), fontsize=11)
     return fig
 
 
 # --- a swap rule without min(1, .) ----------------------------------------------------------------
 
-_SWAPPED = {**experiments.E2_REPLICA_EXCHANGE, "walls": "reflect"}
+# Moves of second order and a burn-in for both rules, so that only the rule is left to blame.
+_SWAPPED = {
+    **experiments.E2_REPLICA_EXCHANGE,
+    "integrator": "leimkuhler_matthews",
+    "walls": "reflect",
+}
 
 
 @experiment(seeds=20, budget=experiments.E2_BUDGET, settings=_SWAPPED)
@@ -304,18 +320,18 @@ def swap_rules(seeds, budget=experiments.E2_BUDGET):
 
     Returns
     -------
-    dict of rule -> array (seeds,)
+    dict
+        Numbers of seeds and of gradients; `energies`, a dict of rule -> array (seeds,).
     """
     settings = experiments.with_budget(replica_exchange_sgld, _SWAPPED, budget)
-    return {
-        rule: np.array(
-            [
-                run.exact_energies.mean()
-                for run in runs(replica_exchange_sgld, seeds, **settings, swap_rule=rule)
-            ]
-        )
-        for rule in ("published", "metropolis")
-    }
+    settings = {**settings, "burn_in": settings["steps"] // 10}
+    energies = {rule: _cold_energies(seeds, settings, rule) for rule in ("published", "metropolis")}
+    return {"seeds": len(seeds), "budget": budget, "energies": energies}
+
+
+def _cold_energies(seeds, settings, rule):
+    found = runs(replica_exchange_sgld, seeds, **settings, swap_rule=rule)
+    return np.array([run.exact_energies.mean() for run in found])
 
 
 def swap_probability(log_s, rule):
@@ -329,16 +345,15 @@ def swap_probability(log_s, rule):
 @figure(
     swap_rules,
     "Replica exchange on nine modes. Left: the probability of a swap by both rules. Right: the "
-    "mean energy of the cold chain for each seed, mean and standard error, and the exact value "
-    "(Euler's step alone raises it a little).",
+    "mean energy of the cold chain for each seed, mean and standard error, and the exact value.",
 )
 def trap_swap_rule(found):
     """Draw `swap_rules`."""
-    fig, (left, right) = plotting.figure(9, 3.4, 1, 2)
+    fig, (left, right) = plotting.figure(9, 3.6, 1, 2)
     rate = _SWAPPED["swap_rate"]
-    names = {"published": "published: a S", "metropolis": "repaired: a min(1, S)"}
+    names = {"published": "published: min(1, a S)", "metropolis": "repaired: a min(1, S)"}
     styles = {"published": PUBLISHED, "metropolis": REPAIRED}
-    log_s = np.linspace(-4, 4, 401)
+    log_s = np.linspace(-6, 4, 401)
     for rule, name in names.items():
         left.plot(log_s, swap_probability(log_s, rule), label=name, **_line(styles[rule]))
     left.axvline(0.0, label="S = 1", **TRUTH)
@@ -346,21 +361,23 @@ def trap_swap_rule(found):
     title = f"a = {rate:g}: where S is large, swaps\nare up to {too_often:.0f} times as frequent"
     left.set(xlabel="log S", ylabel="probability of a swap", title=title)
     left.legend(frameon=False)
-    truth = exact.moments(_SWAPPED["target"]).energy
-    means = ", ".join(f"{rule} {_over_seeds(values, 2)}" for rule, values in found.items())
+    energies = found["energies"]
     _by_seed(
         right,
-        {names[rule]: (values, styles[rule]) for rule, values in found.items()},
-        truth,
+        {names[rule]: (values, styles[rule]) for rule, values in energies.items()},
+        exact.moments(_SWAPPED["target"]).energy,
         ylabel="mean energy E[U]",
-        title=f"E[U], exact {truth:.2f}:\n{means}",
+        title="published {},\nrepaired {}".format(*map(over_seeds, energies.values())),
     )
+    fig.suptitle("E2, {budget:,} gradients, {seeds} seeds".format(**found), fontsize=11)
     return fig
 
 
 # --- a resampler that drops small weights ---------------------------------------------------------
 
 _RESAMPLED_STEPS = 500_000
+# Moves of second order and a burn-in, so that only the resampler is left to blame.
+_RESAMPLED = {**experiments.E1_CONTOUR, "integrator": "leimkuhler_matthews"}
 
 
 def published_resample(weights, n):
@@ -377,7 +394,7 @@ def published_resample(weights, n):
     return np.repeat(np.arange(weights.size), np.where(wanted > 1, np.floor(wanted), 0).astype(int))
 
 
-@experiment(seeds=20, budget=_RESAMPLED_STEPS, settings=experiments.E1_CONTOUR)
+@experiment(seeds=20, budget=_RESAMPLED_STEPS, settings=_RESAMPLED)
 def resamplers(seeds, steps=_RESAMPLED_STEPS):
     """Equally weighted draws on E1 by both resamplers, from the same runs of our scheme.
 
@@ -389,12 +406,13 @@ def resamplers(seeds, steps=_RESAMPLED_STEPS):
 
     Returns
     -------
-    dict of resampler -> dict
-        `density` (cells,), mean over the seeds, on the cells of `exact.histogram_bins`; for each
-        seed (seeds,) `width`, the standard deviation within the right mode, and `kept`, the draws
-        that come back for each wanted.
+    dict
+        Numbers of seeds and steps; `resamplers`, a dict of name -> dict: `shares` (cells,) of
+        draws in the cells of `exact.histogram_bins`, mean over the seeds; for each seed (seeds,)
+        `width`, the standard deviation within the right mode, and `kept`, the draws that come back
+        for each wanted.
     """
-    settings = {**experiments.E1_CONTOUR, "steps": steps}
+    settings = {**_RESAMPLED, "steps": steps, "burn_in": steps // 10}
     found = runs(contour_sgld, seeds, **settings)
     chosen = {
         "published": [published_resample(run.weights()[0], run.draws) for run in found],
@@ -403,7 +421,8 @@ def resamplers(seeds, steps=_RESAMPLED_STEPS):
             for run, seed in zip(found, seeds, strict=True)
         ],
     }
-    return {name: _resampled(found, indices) for name, indices in chosen.items()}
+    results = {name: _resampled(found, indices) for name, indices in chosen.items()}
+    return {"seeds": len(seeds), "steps": steps, "resamplers": results}
 
 
 def _resampled(found, indices):
@@ -412,7 +431,7 @@ def _resampled(found, indices):
     draws = [run.positions[0, index] for run, index in zip(found, indices, strict=True)]
     shares = [np.bincount(bins.index(x), minlength=bins.cells) / len(x) for x in draws]
     return {
-        "density": np.mean(shares, axis=0),
+        "shares": np.mean(shares, axis=0),
         "width": np.array([x[target.mode_index(x) == 1].std() for x in draws]),
         "kept": np.array([len(x) / run.draws for x, run in zip(draws, found, strict=True)]),
     }
@@ -436,27 +455,26 @@ def right_width():
 )
 def trap_resampler(found):
     """Draw `resamplers`."""
-    fig, axes = plotting.figure(10, 3.4, 1, 3)
+    results = found["resamplers"]
+    fig, axes = plotting.figure(10, 3.6, 1, 3)
     styles = {"published": PUBLISHED, "systematic": REPAIRED}
     target = experiments.E1_CONTOUR["target"]
     bins = exact.histogram_bins(target, 80)
     edges = np.linspace(*bins.bounds[:, 0], bins.count + 1)
     cell = edges[1] - edges[0]
-    for ax, (name, result) in zip(axes, found.items(), strict=False):
+    for ax, (name, result) in zip(axes[:2], results.items(), strict=True):
         ax.stairs(exact.histogram(target, 80)[:-1] / cell, edges, color="k", label="exact")
         style = {**styles[name], "linestyle": "", "markersize": 4, "markerfacecolor": "none"}
-        ax.plot(edges[:-1] + cell / 2, result["density"][:-1] / cell, label=name, **style)
-        kept = _over_seeds(100 * result["kept"], 1)
-        title = f"{name} resampler:\n{kept} % of the draws come back"
+        ax.plot(edges[:-1] + cell / 2, result["shares"][:-1] / cell, label=name, **style)
+        title = f"{name} resampler:\nreturns {over_seeds(100 * result['kept'])} % of the draws"
         ax.set(xlabel="position x", ylabel="density", ylim=(0, 0.37), title=title)
         ax.legend(frameon=False, loc="upper left")
-    truth = right_width()
-    widths = "\n".join(f"{name} {_over_seeds(r['width'])}" for name, r in found.items())
     _by_seed(
         axes[2],
-        {name: (result["width"], styles[name]) for name, result in found.items()},
-        truth,
+        {name: (result["width"], styles[name]) for name, result in results.items()},
+        right_width(),
         ylabel="width of the right mode",
-        title=f"{widths} (exact {truth:.3f})",
+        title=",\n".join(f"{name} {over_seeds(r['width'])}" for name, r in results.items()),
     )
+    fig.suptitle("E1, {steps:,} steps, {seeds} seeds".format(**found), fontsize=11)
     return fig
