@@ -6,7 +6,8 @@ show; some claims are of the interacting CSGLD paper (Deng et al., ICLR 2022, ar
 """
 
 # They register figures and claims, in the order of CLAIMS.md.
-from . import unknown_class, mixture, theta, bouncing, comparison  # noqa: F401, I001
+# ruff: noqa: F401, I001
+from . import unknown_class, mixture, theta, bouncing, comparison, animations, traps
 from .catalogue import (
     BLOG,
     CLAIMS,
