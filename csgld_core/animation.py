@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from scipy.spatial import KDTree
 
 from . import exact, paths, plotting
-from .energy_pdf import read
+from .energy_pdf import read, starting_theta
 
 COLOURS = 160
 SHADES = 64  # of each of red, green and blue that are told apart
@@ -402,7 +402,7 @@ class _Learning:
         self.multipliers = np.append(1.0, run.multipliers[0])
         self.energies = np.append(target.energies([start]), run.energies[0])
         self.times = np.append(0, run.steps)
-        theta = run.scheme.starting_theta(self.partition.bins)
+        theta = starting_theta(run.scheme, self.partition.bins)
         self.thetas = np.vstack([theta, run.energy_pdf_histories[0]])
         self.theta_times = np.append(0, run.history_steps)
 
