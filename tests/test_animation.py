@@ -77,6 +77,7 @@ def test_animation_is_small_deterministic_moves_and_ends_complete(name):
     assert len(frames) > 50
     assert frames[0].shape[1] == 900
     assert all(np.abs(a - b).sum() > 0 for a, b in itertools.pairwise(frames))
+    assert not any(artist.get_animated() for artist in made.still.findobj())
     still = rendered(made.still)
     away = [np.abs(frame - still).mean() for frame in (frames[0], frames[-1])]
     assert away[1] < 0.25 * away[0], "the last frame is not the still"
