@@ -526,13 +526,15 @@ def weights_remove_bias(found):
 
 @claim(
     long_runs,
-    "The mean error of CSGLD ends below that of SGLD",
+    "The mean error of CSGLD falls far below that of SGLD",
     f"{PAPER}, synthetic experiments",
-    "error of E[x] of SGLD on E1 after 1e7 steps minus that of CSGLD",
-    at_least=0.0,
+    "error of E[x] of SGLD on E1 minus that of CSGLD, in widths of a mode, mean from 1e6 to 1e7 "
+    "steps",
+    at_least=1.0,
 )
 def csgld_mean_error(found):
-    return found["SGLD"].errors[-1] - found["CSGLD, as published"].errors[-1]
+    late = found["steps"] >= found["steps"][-1] // 10
+    return np.mean(found["SGLD"].errors[late] - found["CSGLD, as published"].errors[late], axis=0)
 
 
 @claim(
