@@ -11,6 +11,9 @@ from PIL import Image
 
 import csgld_core as cc
 from csgld_core import animation, exact, experiments, paths
+from csgld_core.animation.energy_pdf import Learning
+from csgld_core.animation.gif import DPI
+from csgld_core.animation.race import DOTS, TRAIL
 from csgld_core.sources import FIGURES, animations
 
 SEED = 100
@@ -46,7 +49,7 @@ def frames_of(content):
 
 def rendered(fig):
     buffer = io.BytesIO()
-    fig.savefig(buffer, dpi=animation.DPI)
+    fig.savefig(buffer, dpi=DPI)
     return pixels(Image.open(buffer))
 
 
@@ -111,7 +114,7 @@ def run_target():
 def test_race_ends_with_all_draws_and_all_modes_met(runs):
     still = animation.race(TARGET, runs, frames=3).still
     for ax, run in zip(still.axes, runs.values(), strict=True):
-        every = -(-run.draws // animation.DOTS)
+        every = -(-run.draws // DOTS)
         dots = run.positions[0, every - 1 :: every]
         assert np.array_equal(np.transpose(ax.lines[0].get_data()), dots)
         met = np.unique(TARGET.mode_index(dots)).size
@@ -157,7 +160,7 @@ def test_jumps_are_swaps(runs):
 def test_jumps_are_counted_and_marked_as_they_happen(runs):
     run = runs["reSGLD"]
     jumps = np.flatnonzero(animation.swap_jumps(run))
-    quiet = jumps[:-1][np.diff(jumps) > animation.TRAIL + 1][0] + animation.TRAIL + 1
+    quiet = jumps[:-1][np.diff(jumps) > TRAIL + 1][0] + TRAIL + 1
     for draws, swapped in ((run.draws, None), (jumps[7] + 2, True), (quiet + 1, False)):
         ax = told(first_draws(run, draws))
         words = ax.get_xlabel()
@@ -224,7 +227,7 @@ def test_flattened_energy_is_u_plus_zeta_log_theta(learning):
 
 
 def test_the_first_frame_knows_nothing_yet(learning):
-    film = animation._Learning(run_target(), learning)
+    film = Learning(run_target(), learning)
     film.update(0)
     assert np.allclose(film.curve.get_ydata(), film.energy)
     assert film.head.get_xdata() == learning.settings["start"][0]
