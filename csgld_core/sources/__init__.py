@@ -5,6 +5,7 @@ section of the CSGLD paper (Deng, Lin and Liang, NeurIPS 2020, arXiv 2010.09800)
 show; some claims are of the interacting CSGLD paper (Deng et al., ICLR 2022, arXiv 2202.09867).
 """
 
+from . import traps  # its figures register themselves
 from .catalogue import (
     BLOG,
     CLAIMS,
@@ -27,4 +28,5 @@ __all__ = [
     "experiment",
     "figure",
     "runs",
+    "traps",
 ]
