@@ -278,18 +278,19 @@ def _walled(seeds, steps, changes):
     corner,
     "Where contour SGLD was on nine modes with exact energies (raw draws): with forward slopes and "
     "walls that refuse moves it stands at the wall; with backward slopes it does not; neither does "
-    "our scheme, whose walls reflect. Crosses are modes; the outermost cells count as the wall.",
+    "our scheme, whose walls reflect. Crosses are modes; the outermost cells count as the "
+    "wall; the error is that of the weighted mode masses.",
 )
 def trap_corner(found):
     """Draw `corner`."""
     cases, target = found["cases"], _E2_EXACT["target"]
-    fig, axes = plotting.figure(10, 4.5, 1, len(cases))
+    fig, axes = plotting.figure(10, 4.8, 1, len(cases))
     highest = max(case["visited"].max() for case in cases.values()) * MAP_CELLS**2
     for ax, (name, case) in zip(axes, cases.items(), strict=True):
         title = (
             f"{name}\nrefused moves: {over_seeds(100 * case['refused'])} %\n"
             f"draws at the wall: {over_seeds(100 * case['at_wall'])} %\n"
-            f"error of mode masses: {over_seeds(case['error'])}"
+            f"error of masses: {over_seeds(case['error'])}"
         )
         image = plotting.map_of(ax, target, case["visited"], MAP_CELLS, title, highest)
         ax.plot(*target.modes.T, "+", color="w", markersize=6)
