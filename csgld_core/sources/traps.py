@@ -231,7 +231,7 @@ CORNER = {
         "walls": "reflect",
     },
 }
-_MAP_CELLS = 25  # along each axis
+MAP_CELLS = 25  # along each axis
 
 
 @experiment(seeds=20, budget=experiments.E2_BUDGET, settings=_E2_EXACT)
@@ -260,11 +260,11 @@ def _walled(seeds, steps, changes):
     settings, target = {**_E2_EXACT, **changes, "steps": steps}, _E2_EXACT["target"]
     with warnings.catch_warnings(action="ignore"):  # many moves are refused
         found = runs(contour_sgld, seeds, **settings)
-    bins = exact.histogram_bins(target, _MAP_CELLS)
+    bins = exact.histogram_bins(target, MAP_CELLS)
     shares = np.array(
         [np.bincount(bins.index(r.positions[0]), minlength=bins.cells) / r.draws for r in found]
     )
-    rim = np.ones((_MAP_CELLS, _MAP_CELLS), dtype=bool)
+    rim = np.ones((MAP_CELLS, MAP_CELLS), dtype=bool)
     rim[1:-1, 1:-1] = False
     return {
         "visited": shares.mean(axis=0),
@@ -278,20 +278,21 @@ def _walled(seeds, steps, changes):
     corner,
     "Where contour SGLD was on nine modes with exact energies (raw draws): with forward slopes and "
     "walls that refuse moves it stands at the wall; with backward slopes it does not; neither does "
-    "our scheme, whose walls reflect. Crosses are modes; the outermost cells count as the wall.",
+    "our scheme, whose walls reflect. Crosses are modes; the outermost cells count as the "
+    "wall; the error is that of the weighted mode masses.",
 )
 def trap_corner(found):
     """Draw `corner`."""
     cases, target = found["cases"], _E2_EXACT["target"]
-    fig, axes = plotting.figure(10, 4.5, 1, len(cases))
-    highest = max(case["visited"].max() for case in cases.values()) * _MAP_CELLS**2
+    fig, axes = plotting.figure(10, 4.8, 1, len(cases))
+    highest = max(case["visited"].max() for case in cases.values()) * MAP_CELLS**2
     for ax, (name, case) in zip(axes, cases.items(), strict=True):
         title = (
             f"{name}\nrefused moves: {over_seeds(100 * case['refused'])} %\n"
             f"draws at the wall: {over_seeds(100 * case['at_wall'])} %\n"
-            f"error of mode masses: {over_seeds(case['error'])}"
+            f"error of masses: {over_seeds(case['error'])}"
         )
-        image = plotting.map_of(ax, target, case["visited"], _MAP_CELLS, title, highest)
+        image = plotting.map_of(ax, target, case["visited"], MAP_CELLS, title, highest)
         ax.plot(*target.modes.T, "+", color="w", markersize=6)
     fig.colorbar(image, ax=axes, shrink=0.7, label="raw draws, uniform = 1")
     fig.suptitle("E2, exact energies, {steps:,} steps, {seeds} seeds".format(**found), fontsize=11)
