@@ -548,7 +548,7 @@ def csgld_mean_error(found):
     at_most=0.1,
 )
 def csgld_near_ksgld(found):
-    known = found["KSGLD"].errors[-1]
+    known = np.abs(found["KSGLD"].errors[-1])
     return {name: errors - known for name, errors in _at_the_end(found).items()}
 
 
