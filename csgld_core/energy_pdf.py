@@ -43,6 +43,7 @@ WEIGHTS_FROM = ("final", "running")
 NODE_WIDTH = 0.25
 REBUILD_EVERY = 2  # steps per node: one logarithm for two steps
 TINY = 1e-300
+ROUNDING = 1e-12  # of a sum of 1
 HUGE = 1e100
 AVERAGED_HUGE = 1e4  # while averaging, so that 1 / total is never lost in their sum
 RESUM_EVERY = 1 << 20
@@ -120,10 +121,15 @@ class ContourScheme:
         if self.start is not None:
             allowed = "None or numbers >= 0, above 0 where there is no floor, with a finite sum"
             theta = checks.array("start", self.start, (None,), allowed=allowed)
-            least = 0.0 if self.floor is None else -1.0
-            if not ((theta >= 0) & (theta > least)).all() or not 0 < theta.sum() < np.inf:
+            with np.errstate(over="ignore"):
+                total = theta.sum()
+            usable = (theta >= 0).all() and 0 < total < np.inf
+            # What sums to 1 already stays as it is: a scheme that is read back is the same.
+            if usable and abs(total - 1.0) > ROUNDING:
+                theta = theta / total
+            if not usable or (self.floor is None and not theta.all()):
                 raise checks.refused("start", self.start, allowed)
-            object.__setattr__(self, "start", tuple((theta / theta.sum()).tolist()))
+            object.__setattr__(self, "start", tuple(theta.tolist()))
 
     @classmethod
     def published(cls, **changes):

@@ -36,6 +36,10 @@ CALLS = {
         f"cc.contour_sgld(NINE, {{steps}}, step_size=1e-3, partition={PARTITION}, "
         "scheme=cc.ContourScheme.published()"
     ),
+    "contour, started": (
+        f"cc.contour_sgld(NINE, {{steps}}, step_size=1e-3, partition={PARTITION}, "
+        "scheme=cc.ContourScheme(start=tuple(range(100, 0, -1)), floor=None)"
+    ),
     "contour, auto": "cc.contour_sgld(NINE, {steps}, integrator='baoab'",
     "interacting, averaged": (
         f"cc.interacting_contour_sgld(NINE, {{steps}}, step_size=1e-3, partition={PARTITION}, "

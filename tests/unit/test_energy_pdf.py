@@ -383,6 +383,15 @@ BAD = [
     ("gain_schedule", None),
     ("gain_schedule", (0.05, 30.0, 1.0)),
     ("gain_schedule", (0.05, 30.0, 1.0, math.nan)),
+    ("start", ()),
+    ("start", 0.5),
+    ("start", "uniform"),
+    ("start", (0.6, math.nan)),
+    ("start", (0.6, math.inf)),
+    ("start", (0.6, -0.1)),
+    ("start", (0.0, 0.0)),
+    ("start", (1e308, 1e308)),
+    ("start", ((0.5, 0.5),)),
 ]
 
 
@@ -414,3 +423,33 @@ def test_published_can_be_changed():
     assert (scheme.weights_from, scheme.clip, scheme.floor) == ("running", None, None)
     with pytest.raises(TypeError, match="gian"):
         cc.ContourScheme.published(gian="cell")
+
+
+def test_start_is_divided_by_its_sum():
+    scheme = cc.ContourScheme(start=(3, 0, 1))
+    assert scheme.start == (0.75, 0.0, 0.25)
+    assert (energy_pdf.starting_theta(scheme, 3) == [0.75, 0.0, 0.25]).all()
+    assert energy_pdf.starting_theta(cc.ContourScheme(), 4) == pytest.approx([0.25] * 4)
+
+
+def test_start_without_a_floor_has_no_empty_cell():
+    with pytest.raises(ValueError, match=r"^start must be .* above 0 where there is no floor"):
+        cc.ContourScheme(start=(0.5, 0.0, 0.5), floor=None)
+    with pytest.raises(ValueError, match=r"^start must be .* above 0 where there is no floor"):
+        cc.ContourScheme(start=(1e-300, 1e300), floor=None)  # 0 once it is divided by the sum
+    assert cc.ContourScheme(start=(0.5, 0.1, 0.4), floor=None).start is not None
+
+
+@pytest.mark.parametrize("floor", [None, 1e-10])
+def test_a_start_that_is_read_back_is_the_same(floor):
+    thetas = np.random.default_rng(1).random((200, 37)) ** 30 + 1e-290
+    for theta in thetas:
+        scheme = cc.ContourScheme(start=tuple(theta), floor=floor)
+        assert sum(scheme.start) == pytest.approx(1.0, abs=1e-12)
+        assert cc.ContourScheme(start=scheme.start, floor=floor) == scheme
+
+
+@pytest.mark.parametrize("bins", [2, 4])
+def test_start_has_a_number_for_each_cell(bins):
+    with pytest.raises(ValueError, match=rf"start of {bins} numbers, .* got 3$"):
+        energy_pdf.starting_theta(cc.ContourScheme(start=(0.5, 0.3, 0.2)), bins)

@@ -5,12 +5,14 @@ import pickle
 import signal
 import threading
 import warnings
+from dataclasses import replace
 
 import numba
 import numpy as np
 import pytest
 
 import csgld_core as cc
+from csgld_core import energy_pdf
 
 SAMPLERS = {
     "sgld": (cc.sgld, {"step_size": 5e-3}),
@@ -780,3 +782,52 @@ def test_a_signal_keeps_what_was_drawn(name, workers):
         whole = sample(name, steps=50_000, **{**endless, "workers": 1}).positions[:, :, 0].tolist()
         for chain in run.positions[:, :5, 0].tolist():
             assert chain in [other[: len(chain)] for other in whole]
+
+
+# --- theta that is known --------------------------------------------------------------------------
+
+CELLS = cc.EnergyPartition(-8.0, 20.0, 100)
+KNOWN = np.exp(-0.2 * np.arange(100.0))
+STANDING = cc.ContourScheme(start=tuple(KNOWN), gain_schedule=(0.05, 0.0, 1.0, 0.0))
+
+
+@pytest.mark.parametrize("name", sorted(CONTOURS))
+def test_a_known_theta_stays_and_drives_the_chain(name):
+    run = sample(name, scheme=STANDING, chains=2, burn_in=1)
+    assert run.energy_pdfs == pytest.approx(np.tile(KNOWN / KNOWN.sum(), (2, 1)), rel=1e-12)
+    reading = energy_pdf.read(
+        run.energies, KNOWN / KNOWN.sum(), CELLS, STANDING, zeta=0.75, temperature=1.0
+    )
+    assert run.log_weights == pytest.approx(reading.log_weights)
+    uniform = sample(name, scheme=replace(STANDING, start=None), chains=2, burn_in=1)
+    assert (uniform.multipliers == 1).all()
+    assert set(np.unique(run.multipliers.round(9))) <= set(
+        np.unique(reading.multipliers(0.75, 1.0).round(9))
+    )
+    assert (run.multipliers < 1).any()
+
+
+@pytest.mark.parametrize("name", sorted(CONTOURS))
+def test_theta_that_learns_begins_at_its_start(name):
+    slow = replace(STANDING, gain_schedule=(1e-6, 1.0, 0.0, 0.0))
+    run = sample(name, scheme=slow)
+    assert run.energy_pdf == pytest.approx(KNOWN / KNOWN.sum(), rel=1e-2, abs=1e-4)
+    assert (run.energy_pdf != KNOWN / KNOWN.sum()).any()
+
+
+@pytest.mark.parametrize("name", sorted(CONTOURS))
+def test_a_start_must_fit_the_partition(name):
+    with pytest.raises(ValueError, match=r"start of 100 numbers, .* got 2$"):
+        sample(name, scheme=cc.ContourScheme(start=(0.5, 0.5)))
+    with pytest.raises(ValueError, match="scheme must have no start where partition"):
+        sample(name, scheme=STANDING, partition="auto")
+
+
+def test_the_start_of_theta_is_saved_with_the_run(tmp_path):
+    run = sample("contour_sgld", scheme=STANDING)
+    run.save(tmp_path / "run.npz")
+    loaded = cc.Run.load(tmp_path / "run.npz")
+    assert loaded.scheme == STANDING
+    assert (loaded.positions == run.positions).all()
+    again = sample("contour_sgld", scheme=loaded.scheme)
+    assert (again.positions == run.positions).all()
