@@ -6,6 +6,7 @@ rounding and chance. Text, layout and colours are not data; the colours of an im
 """
 
 import hashlib
+import itertools
 import re
 
 import numpy as np
@@ -95,10 +96,11 @@ def _artists(ax):
         label = " ".join(str(artist.get_label()).split())
         if kind == "line" and label in bands:
             parts["error"] = _half_height(bands[label], parts["x"])
-        name = kind if not label or label.startswith("_") else label
-        number = 1
-        while (unique := f"{name} {number}" if name == kind or number > 1 else name) in taken:
-            number += 1
+        labelled = label and not label.startswith("_")
+        names = (f"{label if labelled else kind} {n}" for n in itertools.count(1))
+        if labelled:
+            names = itertools.chain([label], itertools.islice(names, 1, None))
+        unique = next(name for name in names if name not in taken)
         taken.add(unique)
         yield unique, parts
 

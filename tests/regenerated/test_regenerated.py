@@ -24,4 +24,5 @@ if not REGENERATED.is_dir():
 def test_data_of_a_redrawn_figure_are_the_same(name):
     old, new = (figure_data.load(folder / f"{name}.npz") for folder in (FIGURES, REGENERATED))
     exact = str(MANIFEST[name]["seeds"]).startswith("none")
-    assert not figure_data.differences(old, new, exact)
+    found = figure_data.differences(old, new, exact)
+    assert not found, "\n".join(found)
