@@ -4,8 +4,6 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q install --compile
 # Two workers are enough threads: those of linear algebra would only wait for each other.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
-# Where the notebooks draw while they are tested.
-REDRAWN := $(CURDIR)/.pytest_cache/figures
 
 .PHONY: help reproduce test lab bench map notebooks lint lock clean
 
@@ -20,9 +18,7 @@ reproduce: .venv/ready ## run every notebook, rewrite figures/, print the claims
 
 test: .venv/ready-dev ## run all tests, then compare notebooks and figures with the stored ones
 	@$(PYTEST) tests
-	@rm -rf "$(REDRAWN)"
-	@CSGLD_FIGURES="$(REDRAWN)" $(PYTEST) --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg notebooks
-	@CSGLD_REGENERATED="$(REDRAWN)" $(PYTEST) tests/regenerated
+	@CSGLD_FIGURES="$(CURDIR)/.pytest_cache/figures" $(PYTEST) --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg notebooks
 
 lab: .venv/ready ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks

@@ -140,11 +140,10 @@ def test_the_manifest_names_the_function(folder):
     entry = entry_of_a_saved_line(folder)
     assert entry["function"] == f"{__name__}.entry_of_a_saved_line"
     assert entry_of_a_saved_line(folder, function="sources.line")["function"] == "sources.line"
-    made_by = {}
     exec("fig = figure()[0]", scope := {"figure": plotting.figure, "__name__": "__main__"})
-    made_by["notebook cell"] = scope["fig"]
+    made_by = {"notebook cell": scope["fig"]}
     made_by["plotting.against_theory"] = plotting.against_theory([1], {}, {"truth": 1.0})
-    made_by["demos.local_traps._local_traps"] = widgets.local_traps(live=False)
+    made_by["demos.first_look._first_look"] = widgets.first_look(live=False)
     assert {name: fig.made_by for name, fig in made_by.items()} == {name: name for name in made_by}
 
 
