@@ -21,10 +21,14 @@ class Reproduction:
         self.pictures, self.claims, self.found = {}, {}, {}
 
     def show(self, *names):
-        """Display figures, each with the claims that rest on the same experiment below."""
+        """Display figures, each with the claims that rest on the same experiment below, once."""
+        told = set()
         for name in names:
             display(self.pictures[checks.choice("names", name, self.pictures)])
-            display(Verdicts(self._beside(FIGURES[name].experiment)))
+            experiment = FIGURES[name].experiment
+            if experiment not in told and (judged := self._beside(experiment)):
+                display(Verdicts(judged))
+            told.add(experiment)
 
     def _beside(self, experiment):
         ids = [id for id, known in CLAIMS.items() if known.experiment is experiment]
@@ -38,11 +42,9 @@ class Verdicts:
         self.judged = judged
 
     def __repr__(self):
-        return "\n".join(f"{c.claim}: {c.verdict}" for c in self.judged) or "no claim rests on it"
+        return "\n".join(f"{c.claim}: {c.verdict}" for c in self.judged)
 
     def _repr_markdown_(self):
-        if not self.judged:
-            return ""
         rows = [f"| {c.claim} | **{c.verdict}** | {c.expected} | {c.why} |" for c in self.judged]
         head = ["| claim | verdict | measured: wanted | why |", "|---|---|---|---|"]
         return "\n".join([*head, *rows])

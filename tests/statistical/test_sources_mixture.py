@@ -259,5 +259,5 @@ def test_pictures_have_every_method_and_two_cues(reduced):
         assert one.get_color() != other.get_color()
         assert one.get_marker() != other.get_marker()
     for line in lines:
-        errors = reduced["long_runs"][line.get_label()].errors
+        errors = np.abs(reduced["long_runs"][line.get_label()].errors)
         assert line.get_ydata() == pytest.approx(errors.mean(axis=1))
