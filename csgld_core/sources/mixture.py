@@ -190,7 +190,7 @@ def importance_identity(found):
         valley = x[way][np.argmin(curve[way])], curve[way].min()
         look = {"arrowstyle": "->", "linewidth": 0.8}
         words = f"{name} = {valley[1]:.1g}"
-        ax.annotate(words, valley, (valley[0], 0.26), ha="center", arrowprops=look)
+        ax.annotate(words, valley, (valley[0], curve.max() + 0.02), ha="center", arrowprops=look)
     axes[2].plot(x, original / flat, color=plotting.STAGES["reweighted"]["color"])
     axes[2].set(xlabel="position x", xlim=(x[0], x[-1]), ylim=(0, None), ylabel="weight π / ϖ")
     axes[0].set_ylabel("density")

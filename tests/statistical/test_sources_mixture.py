@@ -221,6 +221,7 @@ def test_visits_of_energies_are_those_of_the_flattened_density(mean, reduced):
         log_psi = log_psi_at(ENERGY, theta, place, (-1.3, 0.3), zeta)
         visits = np.bincount(CELL, MASS * np.exp(-zeta * log_psi), 50)[:12]
         expected = 0.5 * np.abs(visits / visits.sum() - 1 / 12).sum()
+        assert mixture.KNOWN[name][1].slope == ("centred" if "centred" in name else "backward")
         found = mean(claimed("random-walk-in-energy", reduced)[name])
         assert found.is_near(expected, bias=0.005)  # of the finite step
 
@@ -235,6 +236,24 @@ def test_claims_at_reduced_budgets(reduced):
     assert next(iter(by_weights)) == "as published"
     for values in (*by_weights.values(), *claimed("csgld-near-ksgld", reduced).values()):
         assert values.shape == (4,)
+
+
+def measured(*errors):
+    return mixture.Measured(np.array(errors), None, None)
+
+
+def test_errors_are_compared_by_size_and_biases_by_sign():
+    names = list(mixture.METHODS)
+    found = {name: measured([3.0, 3.0], [-0.5, 0.5]) for name in (*names, "KSGLD")}
+    found |= {"SGLD": measured([4.0, -4.0], [-3.0, 2.0]), "steps": np.array([1000, 1_000_000])}
+    found["KSGLD"] = measured([0.0, 0.0], [0.2, -0.2])
+    less = CLAIMS["csgld-mean-error"].measure(found)
+    assert less == pytest.approx([2.5, 1.5])  # the last decade only
+    nearer = CLAIMS["csgld-near-ksgld"].measure(found)
+    assert nearer["as published"] == pytest.approx([0.3, 0.3])
+    assert mixture.predicted_bias(mixture.PUBLISHED) > 0
+    biases = CLAIMS["weights-remove-bias"].measure(found)
+    assert biases["as published"] == pytest.approx([-0.5, 0.5])
 
 
 def test_titles_tell_what_was_measured(mean, reduced):
