@@ -129,6 +129,7 @@ def judge(statement, values, *, budget, seeds):
     verdict = outcome if outcome == HOLDS or not holding else CONDITION
     told = [(first, found[first]), *(holding[:1] if verdict == CONDITION else others)]
     told = told[:1] if verdict == HOLDS else told
+    alone = len(tests) == 1 or verdict == HOLDS
     return Claim(
         id=statement.id,
         claim=statement.claim,
@@ -139,8 +140,7 @@ def judge(statement, values, *, budget, seeds):
         budget=budget,
         seeds=seeds,
         verdict=verdict,
-        why="; ".join(_sentence(name, *test) for name, test in told)
-        + f" (wanted: {statement.wanted})",
+        why="; ".join(_sentence("" if alone else name, statement, *test) for name, test in told),
     )
 
 
@@ -160,12 +160,18 @@ def _test(statement, values):
     return float(f"{mean:.10g}"), float(f"{error:.10g}"), outcome
 
 
-def _sentence(condition, mean, error, outcome):
-    words = {HOLDS: "respected", BROKEN: "broken", UNDECIDED: "neither surely respected nor broken"}
-    number = _number(mean, error)
-    return (
-        f"{condition}: {number}, {words[outcome]}" if condition else f"{number}, {words[outcome]}"
-    )
+def _sentence(condition, statement, mean, error, outcome):
+    """What decides, and under a condition its numbers, which stand nowhere else."""
+    words = {HOLDS: "respected", BROKEN: "broken", UNDECIDED: "neither respected nor broken"}
+    by = ""
+    if statement.every:
+        by = " by every seed" if outcome == HOLDS else " by a seed"
+    elif error:
+        by = f" by {abs(statement.margins(mean)) / error:.1f} standard errors"
+    if outcome == UNDECIDED:
+        by = f": {by.removeprefix(' by ')} away"
+    numbers = f"{condition}: {_number(mean, error)}, " if condition else ""
+    return f"{numbers}{words[outcome]}{by}"
 
 
 def record(claims, *, order=()):
@@ -194,7 +200,9 @@ def load():
 
 
 def _seeds(claim):
-    return f"{len(claim.seeds)}" if claim.seeds else "none: quadrature"
+    if not claim.seeds:
+        return "none: quadrature"
+    return f"{len(claim.seeds)}: {claim.seeds[0]} to {claim.seeds[-1]}"
 
 
 def _markdown(claims):
@@ -205,17 +213,25 @@ def _markdown(claims):
         "the bound that it must respect, and mean ± standard error over the seeds. A claim "
         f"*holds* if its bound is respected by {TOLERANCE:g} standard errors, *holds with a "
         "condition* if it is respected only under a condition that the source does not mention, "
-        "*does not hold here* if it is broken by as many, and is *undecided here* otherwise.",
+        "*does not hold here* if it is broken by as many, and is *undecided here* otherwise. "
+        "*Always*: by every single seed. The value is that of the claim as the source states it; "
+        "under a condition it stands in the last column. Terms are explained in "
+        "[notebook 15](../notebooks/15_reproduce.ipynb); `make reproduce ONLY=id` recomputes one.",
         "",
-        "| claim | source | measured: wanted | value | gradients | seeds | verdict | why |",
-        "|---|---|---|---|---|---|---|---|",
+        "| claim | id | source | measured: wanted | value | gradients | seeds | verdict | why |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for c in claims:
         lines.append(
-            f"| {c.claim} | {c.source} | {c.expected} | {_number(c.value, c.standard_error)} "
+            f"| {c.claim} | {c.id} | {c.source} | {c.expected} | {shown(c)} "
             f"| {c.budget:,} | {_seeds(c)} | **{c.verdict}** | {c.why} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def shown(claim):
+    """The value of a claim, with its standard error, as text."""
+    return _number(claim.value, claim.standard_error)
 
 
 def _number(mean, error):
@@ -227,7 +243,7 @@ def _number(mean, error):
 def counts(claims):
     """How many claims got each verdict, in words."""
     given = [claim.verdict for claim in claims]
-    return ", ".join(f"{given.count(v)}: {v}" for v in VERDICTS if v in given)
+    return ", ".join(f"{given.count(v)} {v}" for v in VERDICTS if v in given)
 
 
 def table(claims=None):
@@ -237,7 +253,7 @@ def table(claims=None):
         return "no claims recorded yet"
     rows = [f"{'claim':{WIDTH}}  {'measured':>17}  {'wanted':>16}  verdict"]
     for c in claims:
-        measured, wanted = _number(c.value, c.standard_error), c.expected.rpartition(": ")[2]
+        measured, wanted = shown(c), c.expected.rpartition(": ")[2]
         short = textwrap.shorten(c.claim, WIDTH, placeholder=" …")
         rows.append(f"{short:{WIDTH}}  {measured:>17}  {wanted:>16}  {c.verdict}")
     return "\n".join([*rows, counts(claims)])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from . import claims, notebooks, sources
+from . import claims, figures, notebooks, sources
 
 FULL = 100  # seeds
 LAST = "15"  # the notebook of the sources, which takes other seeds
@@ -37,7 +37,8 @@ def main(arguments=None):
         sys.exit(str(error))
     if judged != []:
         print(f"\n{claims.table(judged)}\n")
-    print(f"Figures and CLAIMS.md are in figures/. That took {time.perf_counter() - began:.0f} s.")
+    seconds = time.perf_counter() - began
+    print(f"Figures and CLAIMS.md are in {figures.folder().name}/. That took {seconds:.0f} s.")
 
 
 def _options(arguments):

@@ -164,7 +164,7 @@ def test_jumps_are_counted_and_marked_as_they_happen(runs):
     for draws, swapped in ((run.draws, None), (jumps[7] + 2, True), (quiet + 1, False)):
         ax = told(first_draws(run, draws))
         words = ax.get_xlabel()
-        assert words.endswith(f"jumps so far: {np.count_nonzero(jumps < draws - 1):,}")
+        assert words.endswith(f"jumps seen: {np.count_nonzero(jumps < draws - 1):,}")
         if swapped is not None:
             assert words.startswith("swap!") == swapped
             assert (ax.lines[2].get_xdata().size > 0) == swapped

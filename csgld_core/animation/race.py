@@ -140,7 +140,7 @@ class _Swaps(_Panel):
         jumps = self.special[: max(0, now - 1)]
         swapped = jumps[-TRAIL:].any()
         self.head.set_markersize(EVENT_HEAD if swapped else HEAD)
-        return ("swap! " if swapped else "") + f"jumps so far: {np.count_nonzero(jumps):,}"
+        return ("swap! " if swapped else "") + f"jumps seen: {np.count_nonzero(jumps):,}"
 
 
 class _Bounces(_Panel):

@@ -32,8 +32,9 @@ def moves(seeds):
 @figure(
     moves,
     "Paths of SGLD (top) and CSGLD (bottom), early, middle and late: moves with a negative "
-    "learning rate are blue arrows, the others orange lines; bouncy zones are striped blue, "
-    "absorbing zones dotted orange.",
+    "learning rate are blue arrows, the others orange lines. At the end of each part the learning "
+    "rate is on average negative in zones striped blue (bouncy), larger than SGLD's in zones "
+    "dotted orange (absorbing).",
 )
 def sgld_and_csgld_paths(found):
     return paths.parts(found, PUBLISHED, PARTS, LENGTH)
@@ -42,7 +43,7 @@ def sgld_and_csgld_paths(found):
 @figure(
     moves,
     "Energy of the particle (top) and its gradient multiplier (bottom) along one run of CSGLD: "
-    "negative ones are blue triangles, the line is the median of 2 000 moves, the dotted one SGLD.",
+    "negative ones are blue triangles, the line is the median of 2 000 moves; points end at 3.5.",
 )
 def learning_rate(found):
     run, every, window = found["CSGLD"], 50, 2_000
@@ -137,8 +138,8 @@ def energy_histogram(found):
             plotting.bands(ax, SHOWN.centres, shares.T, method)
         ax.plot(SHOWN.centres, flat / flat.sum(), "k", linewidth=1, label="θ* flattened")
         ax.axhline(1 / SHOWN.bins, color="k", linestyle=":", linewidth=1, label="flat")
-        flatness = _flatness(found["published"]["histograms"][n])
-        ax.set(title=f"{span} of the moves\nflatness of CSGLD {flatness.mean():.2f}")
+        own, plain = (_flatness(found[k]["histograms"][n]).mean() for k in ("published", "SGLD"))
+        ax.set(title=f"{span} of the moves\nflatness: CSGLD {own:.2f}, SGLD {plain:.2f}")
         ax.set(xlabel="energy u")
     axes[0].set(ylabel="share of the draws")
     axes[-1].legend(frameon=False)
@@ -152,7 +153,7 @@ TRAJECTORY = f"{BLOG}, sample trajectory in terms of learning rates"
     walks,
     "Learning rates become smaller in low energy regions",
     f"{TRAJECTORY}; {PAPER}",
-    "mean gradient multiplier in the wells",
+    "mean gradient multiplier in the wells, that is below the energy of the lowest pass",
     at_most=1,
 )
 def learning_rate_shrinks(found):
@@ -197,7 +198,8 @@ DEMO = f"{BLOG}, demo of the energy PDF"
     walks,
     "CSGLD moves quite freely in the energy space",
     DEMO,
-    "flatness of the energies visited in the second half, between -7 and 8 (1: flat)",
+    "flatness of the energies visited in the second half, between -7 and 8: exp(entropy of the "
+    "histogram) / cells, 1 if flat",
     at_least=0.5,
 )
 def moves_freely_in_energy(found):
@@ -250,7 +252,7 @@ def escapes(seeds):
     escapes,
     "CSGLD possesses a self-adjusting mechanism to escape local traps",
     TRAJECTORY,
-    "log10 of the moves that SGLD needs to leave its first well for one of CSGLD",
+    "log10 of (moves of SGLD / moves of CSGLD) until the first well is left",
     at_least=0,
 )
 def escapes_local_traps(found):
@@ -261,8 +263,8 @@ def escapes_local_traps(found):
     escapes,
     "Negative learning rates help to escape local traps",
     f"{BLOG}, subtitle",
-    "log10 of the moves until the first well is left with multipliers down to 0 for one with "
-    "multipliers down to -0.3",
+    "log10 of (moves with multipliers down to 0 / with multipliers down to -0.3) until the first "
+    "well is left",
     at_least=0,
 )
 def negative_rates_help(found):

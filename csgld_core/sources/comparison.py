@@ -103,7 +103,7 @@ def _share(cells, positions, weights=None):
 COMPARISON = f"{BLOG}, comparison with other methods"
 
 
-@claim(race, "CSGLD visits all nine modes", COMPARISON, "modes met", at_least=9, every=True)
+@claim(race, "CSGLD visits all nine modes", COMPARISON, "modes with a draw", at_least=9, every=True)
 def csgld_all_modes(found):
     return found["CSGLD"]["modes"]
 
@@ -176,7 +176,7 @@ def resgld_swaps(found):
     race,
     "Replica exchange SGLD costs parallel chains",
     TABLE,
-    "gradients a step of reSGLD for one of SGLD",
+    "gradients a step of reSGLD / of SGLD",
     at_least=1.9,
     every=True,
 )
@@ -188,7 +188,7 @@ def resgld_costs_chains(found):
     race,
     "Contour SGLD costs a latent vector, and no more gradients",
     TABLE,
-    "gradients a step of CSGLD for one of SGLD",
+    "gradients a step of CSGLD / of SGLD",
     at_most=1,
     every=True,
 )

@@ -120,8 +120,8 @@ def local_traps(seeds, steps=1_000_000):
 
 @figure(
     local_traps,
-    "The original density of E1, and histograms of two runs of SGLD of a million steps: each stays "
-    "in the mode in which it began.",
+    "The original density of E1, and the histograms of two runs of SGLD of a million steps, one of "
+    "each start: those that changed modes least.",
 )
 def original_density(found):
     fig, axes = plotting.figure(10, 3.0, 1, 3, sharey=True)
@@ -197,9 +197,9 @@ def importance_identity(found):
     words = "{}\nmean of x: {:.3f} ± {:.3f}"
     titles = (
         f"1. hard: π\nmean of x: {abs(exact.moments(TARGET).mean[0]):.0f}",
-        words.format("2. easier: draws of ϖ", *raw),
+        words.format("2. easier: ϖ", *raw),
         "3. the weight\nof each draw",
-        words.format("4. weighted draws: π", *means),
+        words.format("4. weighted: π", *means),
     )
     for ax, title in zip(axes, titles, strict=True):
         ax.set_title(title.replace("-", "−"))
@@ -573,7 +573,8 @@ def theta_estimates_truth(found):
     long_runs,
     "In the long run we eventually simulate from the target flat density",
     f"{BLOG}, estimate the energy PDF via stochastic approximation",
-    "total variation of the raw draws of CSGLD on E1, the second half of 1e7 steps, from it",
+    "total variation of the raw draws of CSGLD on E1, the second half of 1e7 steps, from the "
+    "flattened density",
     at_most=0.1,
 )
 def flat_density_reached(found):

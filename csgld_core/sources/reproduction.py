@@ -45,8 +45,11 @@ class Verdicts:
         return "\n".join(f"{c.claim}: {c.verdict}" for c in self.judged)
 
     def _repr_markdown_(self):
-        rows = [f"| {c.claim} | **{c.verdict}** | {c.expected} | {c.why} |" for c in self.judged]
-        head = ["| claim | verdict | measured: wanted | why |", "|---|---|---|---|"]
+        rows = [
+            f"| {c.claim} | {c.expected} | {claims.shown(c)} | **{c.verdict}** | {c.why} |"
+            for c in self.judged
+        ]
+        head = ["| claim | measured: wanted | value | verdict | why |", "|---|---|---|---|---|"]
         return "\n".join([*head, *rows])
 
 

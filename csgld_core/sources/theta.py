@@ -115,7 +115,9 @@ def starts_forgotten(found):
 )
 def theta_forgets_its_start(found):
     return {
-        "as published, with limited slopes": _gap_of_starts(found, "published").max(axis=0),
+        "with the published gain and schedule, and limited slopes": _gap_of_starts(
+            found, "published"
+        ).max(axis=0),
         "with the consistent gain and our schedule": _gap_of_starts(found, "ours").max(axis=0),
     }
 
@@ -124,8 +126,8 @@ def theta_forgets_its_start(found):
     fixed_points,
     "The energy PDF is gradually estimated",
     f"{BLOG}, estimate the energy PDF",
-    "log10 of the total variation from the truth on nine modes, after a hundredth of the run for "
-    "one at its end",
+    "log10 of (total variation from the truth after a hundredth of the run / at its end), nine "
+    "modes",
     at_least=0,
 )
 def theta_is_learned_gradually(found):
@@ -173,7 +175,8 @@ def _spread(thetas):
 @figure(
     interacting_chains,
     "Variance of the energy PDF over the seeds, summed over cells, against gradients: one chain, "
-    "five independent ones and five that share it, with bands of one standard error.",
+    "five independent ones and five that share it, with bands of one standard error. Variances "
+    "rise at first because theta has hardly left its common start: they are no errors.",
 )
 def interacting_variance(found):
     fig, ax = plotting.figure(7, 3.4)
@@ -193,7 +196,7 @@ def interacting_variance(found):
     interacting_chains,
     "Interacting chains estimate the energy PDF better than a single one with the same budget",
     f"{INTERACTING_PAPER}, abstract",
-    "fall of the distance of theta from its mean over seeds, relative to one chain",
+    "relative fall of the spread of theta over seeds (mean distance from its mean)",
     at_least=0,
 )
 def interacting_beats_single(found):

@@ -65,7 +65,7 @@ def test_every_experiment_runs_once_and_all_is_written(registered, folder):
     assert (entry["seeds"], entry["settings"]) == ([7, 8, 9], {"steps": 10})
     recorded = json.loads((folder / "claims.json").read_text())["claims"]
     assert [c["id"] for c in recorded] == ["seeds-are-small", "one-is-one"]
-    assert claims.counts(done.claims.values()) == "2: holds"
+    assert claims.counts(done.claims.values()) == "2 holds"
     assert (
         repr(sources.Verdicts(done.claims.values())) == "Seeds are small: holds\nOne is one: holds"
     )
