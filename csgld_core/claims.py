@@ -39,6 +39,7 @@ class Statement:
     at_least: float | None = None
     at_most: float | None = None
     every: bool = False  # every seed must respect the bound, not the mean
+    either_side: bool = False  # the mean must be at most at_most from 0
 
     def __post_init__(self):
         if (self.at_least is None) == (self.at_most is None):
@@ -54,10 +55,12 @@ class Statement:
         """The bound in words."""
         least = self.at_most is None
         words = f"at least {self.at_least:g}" if least else f"at most {self.at_most:g}"
+        words = f"±, {words}" if self.either_side else words
         return f"always {words}" if self.every else words
 
     def margins(self, values):
         """By how much each value respects the bound."""
+        values = np.abs(values) if self.either_side else values
         return values - self.at_least if self.at_most is None else self.at_most - values
 
 
@@ -95,8 +98,8 @@ def judge(statement, values, *, budget, seeds):
     ----------
     statement : Statement
     values : array (seeds,), or mapping of condition -> array (seeds,)
-        The first of several is the claim as the source states it. Where there are no seeds, numbers
-        that are exact.
+        The first of several is the claim as the source states it, unless it begins with "with":
+        then it is a condition too. Where there are no seeds, numbers that are exact.
     budget : int
         Gradients of each run.
     seeds : iterable of int
@@ -126,10 +129,12 @@ def judge(statement, values, *, budget, seeds):
     }
     (first, (value, error, outcome)), *others = found.items()
     holding = [(name, test) for name, test in others if test[-1] == HOLDS]
+    conditional = first.startswith("with ") and outcome == HOLDS
     verdict = outcome if outcome == HOLDS or not holding else CONDITION
     told = [(first, found[first]), *(holding[:1] if verdict == CONDITION else others)]
-    told = told[:1] if verdict == HOLDS else told
-    alone = len(tests) == 1 or verdict == HOLDS
+    told = told[:1] if outcome == HOLDS else told
+    verdict = CONDITION if conditional else verdict
+    alone = verdict == HOLDS or not first
     return Claim(
         id=statement.id,
         claim=statement.claim,
@@ -147,14 +152,13 @@ def judge(statement, values, *, budget, seeds):
 def _test(statement, values):
     """Mean, standard error, and whether the bound is respected, broken, or neither is sure."""
     mean, error = mean_and_error(values) if values.ndim else (float(values), 0.0)
-    margins = statement.margins(values)
-    margin, tolerance = np.mean(margins), TOLERANCE * error
+    margin, tolerance = statement.margins(mean), TOLERANCE * error
     if statement.every:
-        margin, tolerance = np.min(margins), 0.0
+        margin, tolerance = np.min(statement.margins(values)), 0.0
     outcome = UNDECIDED
-    if margin >= tolerance:
+    if margin > tolerance or (statement.every and margin == 0):
         outcome = HOLDS
-    elif margin <= -tolerance:
+    elif margin < -tolerance:
         outcome = BROKEN
     # The last digits of a sum depend on where its numbers lie in memory.
     return float(f"{mean:.10g}"), float(f"{error:.10g}"), outcome
@@ -177,12 +181,12 @@ def _sentence(condition, statement, mean, error, outcome):
 def record(claims, *, order=()):
     """Add claims to figures/claims.json, replacing those of the same id, and render CLAIMS.md.
 
-    Those whose id is in `order` come first, in that order.
+    Where an `order` of ids is given, claims of other ids are dropped.
     """
     path = figures.folder() / "claims.json"
     known = {claim.id: claim for claim in load()}
     known.update({claim.id: claim for claim in claims})
-    ordered = [known.pop(id) for id in order if id in known] + list(known.values())
+    ordered = [known[id] for id in order or known if id in known]
     content = {"claims": [asdict(claim) for claim in ordered], "versions": figures.versions()}
     figures.write(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     figures.write(figures.folder() / "CLAIMS.md", _markdown(ordered))

@@ -102,7 +102,7 @@ def figure(experiment, caption):
     return register
 
 
-def claim(experiment, claim, source, statistic, *, at_least=None, at_most=None, every=False):
+def claim(experiment, claim, source, statistic, *, at_least=None, at_most=None, **how):
     """Decorator: a function of what `experiment` found measures a claim.
 
     It returns an array (seeds,), or a mapping of condition to such arrays: the first as the source
@@ -119,14 +119,14 @@ def claim(experiment, claim, source, statistic, *, at_least=None, at_most=None, 
         What the function returns, in words.
     at_least, at_most : float or None
         The bound that makes the claim checkable, one of both.
-    every : bool
-        Every seed must respect the bound, not the mean.
+    **how
+        `every` seed must respect the bound, not the mean; or the mean on `either_side` of 0.
     """
     checks.instance("experiment", experiment, Experiment)
 
     def register(measure):
         id = measure.__name__.replace("_", "-")
-        statement = Statement(id, claim, source, statistic, at_least, at_most, every)
+        statement = Statement(id, claim, source, statistic, at_least, at_most, **how)
         CLAIMS[id] = SourceClaim(experiment, statement, measure)
         return measure
 

@@ -103,7 +103,14 @@ def _share(cells, positions, weights=None):
 COMPARISON = f"{BLOG}, comparison with other methods"
 
 
-@claim(race, "CSGLD visits all nine modes", COMPARISON, "modes with a draw", at_least=9, every=True)
+@claim(
+    race,
+    "CSGLD visits all nine modes in every run",
+    "this project",
+    "modes with a draw",
+    at_least=9,
+    every=True,
+)
 def csgld_all_modes(found):
     return found["CSGLD"]["modes"]
 
@@ -134,14 +141,14 @@ def csgld_beats_cycsgld(found):
     race,
     "CSGLD is comparable to reSGLD",
     COMPARISON,
-    "histogram error of CSGLD minus that of reSGLD, at equal gradients",
-    at_most=0.05,
+    "log2 of (mode-mass error of CSGLD / of reSGLD), at equal gradients: within a factor of two",
+    at_most=1,
 )
 def csgld_like_resgld(found):
     return {
-        "at the published settings": found["CSGLD"]["histogram"] - found["reSGLD"]["histogram"],
-        "both well tuned, with BAOAB": (
-            found["CSGLD, BAOAB"]["histogram"] - found["reSGLD, BAOAB"]["histogram"]
+        "at the published settings": np.log2(found["CSGLD"]["masses"] / found["reSGLD"]["masses"]),
+        "both well tuned, with BAOAB": np.log2(
+            found["CSGLD, BAOAB"]["masses"] / found["reSGLD, BAOAB"]["masses"]
         ),
     }
 
@@ -186,7 +193,7 @@ def resgld_costs_chains(found):
 
 @claim(
     race,
-    "Contour SGLD costs a latent vector, and no more gradients",
+    "Contour SGLD costs a latent vector, not gradients",
     TABLE,
     "gradients a step of CSGLD / of SGLD",
     at_most=1,
@@ -230,7 +237,7 @@ def cycles(seeds):
 
 @claim(
     cycles,
-    "Cyclical SGLD: cyclic learning rates, at the cost of more cycles",
+    "Cyclical SGLD: cyclic learning rates, and one cycle is not enough",
     TABLE,
     "mode-mass error of one cycle minus that of twenty, at equal gradients",
     at_least=0,

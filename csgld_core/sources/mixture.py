@@ -108,7 +108,7 @@ def barriers_of(energy, x):
 # --- the original density, and SGLD ---------------------------------------------------------------
 
 
-@experiment(seeds=10, budget=1_000_000, settings=E1_SGLD)
+@experiment(seeds=10, budget=1_000_000, settings={**E1_SGLD, "steps": 1_000_000, "thin": 100})
 def local_traps(seeds, steps=1_000_000):
     """Runs of SGLD that start in the left, and in the right mode."""
     settings = {**E1_SGLD, "steps": steps, "thin": 100}
@@ -121,7 +121,7 @@ def local_traps(seeds, steps=1_000_000):
 @figure(
     local_traps,
     "The original density of E1, and the histograms of two runs of SGLD of a million steps, one of "
-    "each start: those that changed modes least.",
+    "each start.",
 )
 def original_density(found):
     fig, axes = plotting.figure(10, 3.0, 1, 3, sharey=True)
@@ -130,7 +130,7 @@ def original_density(found):
     axes[0].set(title="the original density:\n{:.0%} and {:.0%}".format(*masses), ylabel="density")
     for ax, (side, some) in zip(axes[1:], found.items(), strict=True):
         left = [metrics.transitions(run, TARGET) for run in some]
-        plotting.density(ax, TARGET, {"SGLD": some[int(np.argmin(left))]})
+        plotting.density(ax, TARGET, {"SGLD": some[0]})
         stayed = f"{left.count(0)} of {len(some)} runs never left it"
         ax.set(title=f"SGLD, begun in the {side} mode:\n{stayed}", ylim=(0, 0.6), ylabel="")
     return fig
@@ -289,7 +289,11 @@ KNOWN = {
 }
 
 
-@experiment(seeds=10, budget=1_000_000, settings=E1_CONTOUR)
+@experiment(
+    seeds=10,
+    budget=1_000_000,
+    settings={**E1_CONTOUR, "steps": 1_000_000, "start": [RIGHT], "known": KNOWN},
+)
 def known_energy_pdf(seeds, steps=1_000_000):
     """Runs of SGLD, and of chains that know theta*."""
     shared = {"steps": steps, "thin": 10, "start": [RIGHT]}
@@ -413,7 +417,11 @@ def _measured(some, draws):
     )
 
 
-@experiment(seeds=10, budget=LONG, settings=E1_PUBLISHED)
+@experiment(
+    seeds=10,
+    budget=LONG,
+    settings={**E1_CONTOUR, "thin": 100, "start": [RIGHT], "scheme": METHODS},
+)
 def long_runs(seeds, steps=LONG):
     """SGLD, CSGLD and KSGLD from the right mode, with weights of the moment of each draw."""
     thin = 100
@@ -505,7 +513,7 @@ def mean_error(found):
 
 def _at_the_end(found, measure=lambda measured: np.abs(measured.errors[-1])):
     names = {
-        "as published": "CSGLD, as published",
+        "with limited slopes, else as published": "CSGLD, as published",
         "with continuous weights": "CSGLD, continuous weights",
         "with continuous weights and consistent gain": "CSGLD, consistent gain",
     }
@@ -520,6 +528,7 @@ def _at_the_end(found, measure=lambda measured: np.abs(measured.errors[-1])):
     "error of E[x] of CSGLD on E1 after 1e7 steps, towards the side that quadrature predicts, in "
     "widths of a mode",
     at_most=0.1,
+    either_side=True,
 )
 def weights_remove_bias(found):
     side = np.sign(predicted_bias(PUBLISHED))  # signed, or the noise of a run would count as bias
@@ -537,7 +546,7 @@ def weights_remove_bias(found):
 def csgld_mean_error(found):
     late = found["steps"] >= found["steps"][-1] // 10
     plain, bouncy = (np.abs(found[name].errors[late]) for name in ("SGLD", "CSGLD, as published"))
-    return np.mean(plain - bouncy, axis=0)
+    return {"with limited slopes, else as published": np.mean(plain - bouncy, axis=0)}
 
 
 @claim(
@@ -563,7 +572,7 @@ def theta_estimates_truth(found):
     return {
         condition: total_variation(found[name].thetas, theta_star())
         for condition, name in (
-            ("as published", "CSGLD, as published"),
+            ("with limited slopes, else as published", "CSGLD, as published"),
             ("with consistent gain", "CSGLD, consistent gain"),
         )
     }
@@ -575,13 +584,13 @@ def theta_estimates_truth(found):
     f"{BLOG}, estimate the energy PDF via stochastic approximation",
     "total variation of the raw draws of CSGLD on E1, the second half of 1e7 steps, from the "
     "flattened density",
-    at_most=0.1,
+    at_most=0.05,
 )
 def flat_density_reached(found):
     return {
         condition: found[name].from_flat
         for condition, name in (
-            ("as published", "CSGLD, as published"),
+            ("with limited slopes, else as published", "CSGLD, as published"),
             ("with consistent gain", "CSGLD, consistent gain"),
         )
     }

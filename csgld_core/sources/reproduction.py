@@ -6,6 +6,8 @@ from tqdm.auto import tqdm
 from .. import animation, checks, claims, figures
 from .catalogue import CLAIMS, FIGURES
 
+LEAST_SEEDS = 5  # a standard error of fewer decides nothing
+
 
 class Reproduction:
     """What `reproduce` made.
@@ -81,7 +83,7 @@ def reproduce(*only, seed=0, seeds=None, progress=True):
     for name in only:
         checks.choice("only", name, [*FIGURES, *CLAIMS])
     seed = checks.integer("seed", seed, least=0)
-    seeds = None if seeds is None else checks.integer("seeds", seeds, least=2)
+    seeds = None if seeds is None else checks.integer("seeds", seeds, least=LEAST_SEEDS)
     drawn = [known for name, known in FIGURES.items() if not only or name in only]
     judged = [known for id, known in CLAIMS.items() if not only or id in only]
     done = Reproduction()
@@ -112,7 +114,7 @@ def check(id, *, seed=0, seeds=None):
     """
     known = CLAIMS[checks.choice("id", id, CLAIMS)]
     seed = checks.integer("seed", seed, least=0)
-    seeds = None if seeds is None else checks.integer("seeds", seeds, least=2)
+    seeds = None if seeds is None else checks.integer("seeds", seeds, least=LEAST_SEEDS)
     chosen = known.experiment.seeds_from(seed, seeds)
     return _judge(known, known.experiment(chosen), chosen)
 

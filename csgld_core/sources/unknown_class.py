@@ -5,7 +5,7 @@ from scipy.special import expit
 
 from ..posteriors import logistic_regression
 from ..samplers import sgld
-from .catalogue import BLOG, claim, experiment
+from .catalogue import BLOG, claim, experiment, runs
 
 ANIMALS = 20  # of each class
 UNKNOWN = (1.0, -3.0, 3.0)  # across the line that joins the classes, far from both
@@ -24,7 +24,8 @@ def classifiers(seeds):
         along = np.random.default_rng(seed).normal(size=(2 * ANIMALS, 2)) * 0.5
         features = np.column_stack([np.ones(2 * ANIMALS), along + (2 * labels - 1)[:, None]])
         posterior = logistic_regression(features, labels, prior_sd=10.0)
-        run = sgld(posterior, classifiers.budget, **SETTINGS, start=posterior.modes[0], seed=seed)
+        own = {**SETTINGS, "steps": classifiers.budget, "start": posterior.modes[0]}
+        (run,) = runs(sgld, [seed], target=posterior, **own)
         chances = {
             "point": expit(posterior.modes[0] @ UNKNOWN),
             "average": expit(run.positions.reshape(-1, 3) @ UNKNOWN).mean(),

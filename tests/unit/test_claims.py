@@ -110,7 +110,7 @@ def test_claims_are_replaced_by_id_ordered_and_rendered(folder):
     claims.record([second])
     for value in (1.0, 5.0):
         values = [value, value + 0.1]
-        claims.record([judge(POSITIVE, values, budget=1000, seeds=[1, 2])], order=["positive"])
+        claims.record([judge(POSITIVE, values, budget=1000, seeds=[1, 2])], order=["positive", "small"])
     first, then = claims.load()
     assert (first.id, then) == ("positive", second)
     assert first.value == pytest.approx(5.05)
@@ -119,3 +119,20 @@ def test_claims_are_replaced_by_id_ordered_and_rendered(folder):
         assert claim.claim in claims.table()
     assert claims.table().endswith("\n2 holds")
     assert list(json.loads((folder / "claims.json").read_text())) == ["claims", "versions"]
+
+
+def test_a_first_condition_that_begins_with_with_is_a_condition():
+    claim = judge(POSITIVE, {"with limits": WIDE["respected"]}, budget=1, seeds=range(3))
+    assert claim.verdict == "holds with a condition"
+    assert "with limits: " in claim.why
+
+
+def test_a_mean_may_be_bounded_on_either_side():
+    near = Statement("near", "it is near 0", "me", "a number", at_most=0.1, either_side=True)
+    assert verdict(near, [-0.01, 0.01, 0.0]) == "holds"
+    assert verdict(near, [-5.0, -4.9, -5.1]) == "does not hold here"
+    assert verdict(near, [5.0, 4.9, 5.1]) == "does not hold here"
+
+
+def test_no_difference_at_all_is_undecided():
+    assert verdict(POSITIVE, [0.0, 0.0, 0.0]) == "undecided here"

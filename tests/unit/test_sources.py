@@ -52,7 +52,7 @@ def _register():
     def seeds_are_small(found):
         return found["values"]
 
-    @claim(quadrature, "One is one", "me", "one", at_least=1)
+    @claim(quadrature, "One is one", "me", "one", at_least=0.5)
     def one_is_one(found):
         return found["value"]
 
@@ -79,7 +79,7 @@ def test_names_choose(registered, folder):
     with pytest.raises(ValueError, match=r"^only must be"):
         sources.reproduce("nonsense")
     with pytest.raises(ValueError, match=r"^seeds must be"):
-        sources.reproduce(seeds=1)
+        sources.reproduce(seeds=4)
 
 
 def test_what_is_done_survives_an_interruption(registered, folder):
@@ -113,14 +113,14 @@ def test_interrupted_runs_are_no_evidence(monkeypatch):
 
 
 def test_the_command_takes_names_and_seeds(registered, folder, capsys):
-    reproduce.main(["seeds-are-small", "--seed", "100", "--seeds", "4"])
-    assert RAN == [("numbers", [100, 101, 102, 103])]
+    reproduce.main(["seeds-are-small", "--seed", "100", "--seeds", "5"])
+    assert RAN == [("numbers", [100, 101, 102, 103, 104])]
     assert "does not hold here" in capsys.readouterr().out
     for wrong in (
         ["nonsense"],
         ["99"],
         ["01", "--seeds", "3"],
-        ["seeds-are-small", "--seeds", "1"],
+        ["seeds-are-small", "--seeds", "4"],
     ):
         with pytest.raises(SystemExit, match=r"must|seeds are"):
             reproduce.main(wrong)
