@@ -194,9 +194,9 @@ def importance_identity(found):
     axes[2].plot(x, original / flat, color=plotting.STAGES["reweighted"]["color"])
     axes[2].set(xlabel="position x", xlim=(x[0], x[-1]), ylim=(0, None), ylabel="weight π / ϖ")
     axes[0].set_ylabel("density")
-    words = "{}\nmean of x: {:.3f} ± {:.3f}"
+    words = "{}\nmean {:.3f} ± {:.3f}"
     titles = (
-        f"1. hard: π\nmean of x: {abs(exact.moments(TARGET).mean[0]):.0f}",
+        f"1. hard: π\nmean {abs(exact.moments(TARGET).mean[0]):.0f}",
         words.format("2. easier: ϖ", *raw),
         "3. the weight\nof each draw",
         words.format("4. weighted: π", *means),

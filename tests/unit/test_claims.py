@@ -110,7 +110,8 @@ def test_claims_are_replaced_by_id_ordered_and_rendered(folder):
     claims.record([second])
     for value in (1.0, 5.0):
         values = [value, value + 0.1]
-        claims.record([judge(POSITIVE, values, budget=1000, seeds=[1, 2])], order=["positive", "small"])
+        judged = judge(POSITIVE, values, budget=1000, seeds=[1, 2])
+        claims.record([judged], order=["positive", "small"])
     first, then = claims.load()
     assert (first.id, then) == ("positive", second)
     assert first.value == pytest.approx(5.05)
