@@ -17,6 +17,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+NOTEBOOKS = [  # with a demo
+    path
+    for path in sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+    if "widgets." in path.read_text(encoding="utf-8")
+]
 SETTINGS = {
     # Every cell is in the page, also those out of sight.
     "notebook-extension/tracker": {"windowingMode": "none"},

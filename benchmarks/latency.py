@@ -25,7 +25,6 @@ from .timing import (
     summary,
 )
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 MOVES = 20
 BOUND = 300.0  # milliseconds
 
@@ -45,10 +44,10 @@ def measure(browser, address, name):
 def measure_all():
     """Notebook name -> milliseconds of each move."""
     with tempfile.TemporaryDirectory() as folder:
-        for path in NOTEBOOKS:
+        for path in lab.NOTEBOOKS:
             shutil.copy(path, folder)
         with lab.serve(folder) as address, lab.browser() as browser:
-            names = tqdm([path.name for path in NOTEBOOKS], desc="notebooks")
+            names = tqdm([path.name for path in lab.NOTEBOOKS], desc="notebooks")
             return {name: measure(browser, address, name) for name in names}
 
 

@@ -9,8 +9,6 @@ import pytest
 from benchmarks import lab
 from csgld_core import notebooks
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-
 pytest.importorskip("playwright", reason="needs the optional group browser")
 pytestmark = pytest.mark.skipif(
     lab.chromium() is None, reason="no Chromium here (on Debian: apt install chromium)"
@@ -30,7 +28,7 @@ def short(notebook):
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("notebooks")
-    for path in NOTEBOOKS:
+    for path in lab.NOTEBOOKS:
         notebooks.write(short(notebooks.read(path)), folder / path.name)
     with lab.serve(folder) as found:
         yield found
@@ -47,7 +45,7 @@ def same(picture, other):
     return np.mean(picture != other) < 1e-4
 
 
-@pytest.mark.parametrize("name", [path.name for path in NOTEBOOKS])
+@pytest.mark.parametrize("name", [path.name for path in lab.NOTEBOOKS])
 def test_a_demo_in_the_browser(browser, address, name):
     page = lab.NotebookPage(browser, address, name)
     try:
