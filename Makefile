@@ -13,7 +13,7 @@ help: ## list the targets
 # ONLY="05 mean_error" chooses notebooks, figures and claims, SEEDS=40, SEED=1000 and FULL=1 the
 # seeds of notebook 15, WORKERS=1 the threads.
 reproduce: .venv/ready ## run every notebook, rewrite figures/, print the claims table
-	@$(BIN)/python -m csgld_core.reproduce $(ONLY) $(SEEDS:%=--seeds=%) $(SEED:%=--seed=%) \
+	@$(BIN)/python -m csgld_book.reproduce $(ONLY) $(SEEDS:%=--seeds=%) $(SEED:%=--seed=%) \
 		$(WORKERS:%=--workers=%) $(if $(FULL),--full)
 
 test: .venv/ready-dev ## run all tests, then compare notebooks and figures with the stored ones
@@ -34,7 +34,7 @@ map: .venv/ready-dev ## tune every method with the same effort and see who wins 
 	@$(BIN)/python -m benchmarks.interacting
 
 notebooks: .venv/ready ## run every notebook and store its outputs
-	@$(BIN)/python -m csgld_core.reproduce --write
+	@$(BIN)/python -m csgld_book.reproduce --write
 
 lint: .venv/ready-dev ## check code and notebooks with ruff
 	@$(BIN)/ruff check .

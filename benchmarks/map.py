@@ -29,7 +29,7 @@ from typing import NamedTuple
 import numpy as np
 
 import csgld_core as cc
-from csgld_core.study import study
+from csgld_core.running.study import study
 
 from .timing import markdown_table, write
 

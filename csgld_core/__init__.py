@@ -6,39 +6,31 @@
 (1, 9950, 2)
 """
 
-__version__ = "0.1.0"
+import importlib
 
-from . import compiled  # noqa: F401  isort: skip  (first: it drops stale caches)
-from . import (
-    annealing,
-    diagnostics,
-    discrete,
-    exact,
-    experiments,
-    flat_histogram,
-    importance,
-    metrics,
-    parallel,
-    study,
-    targets,
-)
-from .annealing import annealed_importance_sampling
-from .chain import DivergenceError
-from .discrete import DiscreteTarget
-from .energy_pdf import ContourScheme
-from .flat_histogram import DensityOfStates, samc, wang_landau
-from .importance import WeightedSample, importance_sampling
+from .files import VERSION as __version__  # noqa: F401
 from .partition import EnergyPartition
-from .resume import resume
-from .run import Run
+from .results import DensityOfStates, Run, WeightedSample, diagnostics
+from .running import parallel, resume, study
 from .samplers import (
+    DivergenceError,
+    annealed_importance_sampling,
     contour_sgld,
     cyclical_sgld,
+    flat_histogram,
+    importance,
+    importance_sampling,
     interacting_contour_sgld,
     replica_exchange_sgld,
+    samc,
     sgld,
+    wang_landau,
 )
-from .targets import Target
+from .samplers import importance as annealing  # plain and annealed stand in one file
+from .scheme import ContourScheme, log_psi
+from .targets import Target, discrete
+from .targets.discrete import DiscreteTarget
+from .truth import exact, metrics
 
 __all__ = [
     "ContourScheme",
@@ -61,6 +53,7 @@ __all__ = [
     "importance",
     "importance_sampling",
     "interacting_contour_sgld",
+    "log_psi",
     "metrics",
     "parallel",
     "replica_exchange_sgld",
@@ -71,3 +64,13 @@ __all__ = [
     "targets",
     "wang_landau",
 ]
+
+
+def __getattr__(name):
+    if name == "experiments":  # they make targets, which takes a moment
+        return importlib.import_module(".experiments", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return __all__

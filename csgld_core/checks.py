@@ -1,5 +1,6 @@
 """Checks of arguments: each raises ValueError with the argument, its value and what is allowed."""
 
+import difflib
 import math
 import numbers
 import os
@@ -119,6 +120,15 @@ def function(name, value, allowed="a function"):
     if not callable(value):
         raise refused(name, value, allowed)
     return value
+
+
+def keywords(function, given, known):
+    """Raise TypeError if a keyword that was given is not known to the function of this name."""
+    for keyword in given:
+        if keyword not in known:
+            near = difflib.get_close_matches(keyword, known, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"it takes {', '.join(known)}"
+            raise TypeError(f"{function}() got an unknown keyword `{keyword}`: {hint}")
 
 
 def axes(value):

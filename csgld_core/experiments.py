@@ -6,11 +6,12 @@ Each is a read-only mapping, ready to unpack: `contour_sgld(**E2_PUBLISHED, seed
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from . import checks, discrete, targets
-from .energy_pdf import ContourScheme
-from .parallel import check_methods, check_seeds, replicate
+from . import checks, targets
 from .partition import EnergyPartition
+from .running.parallel import check_methods, check_seeds, replicate
 from .samplers import contour_sgld, cyclical_sgld, replica_exchange_sgld, sgld
+from .scheme import ContourScheme
+from .targets import discrete
 
 
 def _settings(*parents, **settings):

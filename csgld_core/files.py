@@ -1,13 +1,39 @@
-"""Writing files all or nothing, and named arrays with settings in one file."""
+"""Files and what they record: written all or nothing, with settings, seed and versions."""
 
 import contextlib
 import json
 import os
+import platform
 import secrets
 
+import numba
 import numpy as np
 
 from . import checks
+
+VERSION = "0.1.0"  # of this project
+
+
+def versions(*modules):
+    """Versions of what results depend on, and of other `modules`."""
+    return {
+        "csgld_core": VERSION,
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+        "python": platform.python_version(),
+        **{module.__name__: module.__version__ for module in modules},
+    }
+
+
+def seed(value):
+    """`value` as an integer seed; None draws one."""
+    value = np.random.SeedSequence().entropy if value is None else value
+    return checks.integer("seed", value, least=0)
+
+
+def recorded(settings):
+    """`settings` with the versions, as a file would give them back: by way of JSON."""
+    return json.loads(json.dumps({**settings, "versions": versions()}))
 
 
 @contextlib.contextmanager

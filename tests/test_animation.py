@@ -10,11 +10,12 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 import csgld_core as cc
-from csgld_core import animation, exact, experiments, paths
-from csgld_core.animation.energy_pdf import Learning
-from csgld_core.animation.gif import DPI
-from csgld_core.animation.race import DOTS, TRAIL
-from csgld_core.sources import FIGURES, animations
+from csgld_book import animation, paths
+from csgld_book.animation.energy_pdf import Learning
+from csgld_book.animation.gif import DPI
+from csgld_book.animation.race import DOTS, TRAIL
+from csgld_book.sources import FIGURES, animations
+from csgld_core import exact, experiments
 
 SEED = 100
 BUDGET = 20_000

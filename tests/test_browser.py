@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import lab
-from csgld_core import notebooks
+from csgld_book import notebooks
 
 pytest.importorskip("playwright", reason="needs the optional group browser")
 pytestmark = pytest.mark.skipif(

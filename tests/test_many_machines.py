@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from distributed import LocalCluster
 
-from csgld_core.study import Table
+from csgld_core.running.study import Table
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "many_machines.md").read_text()

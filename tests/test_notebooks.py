@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from csgld_core import claims, figure_data, notebooks, sources
+from csgld_book import claims, figure_data, notebooks, sources
 
 ROOT = Path(__file__).parents[1]
 SOURCES = notebooks.sources(ROOT)

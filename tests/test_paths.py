@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import csgld_core as cc
-from csgld_core import paths, plotting
+from csgld_book import paths, plotting
 
 SETTINGS = {**cc.experiments.E2_PUBLISHED, "steps": 20_000, "thin": 1}
 TARGET, PARTITION = SETTINGS["target"], SETTINGS["partition"]

@@ -12,15 +12,8 @@ from matplotlib import rcParams
 from PIL import Image
 
 import csgld_core as cc
-from csgld_core import (
-    exact,
-    figure_data,
-    figures,
-    metrics,
-    notebooks,
-    plotting,
-    widgets,
-)
+from csgld_book import figure_data, figures, notebooks, plotting, widgets
+from csgld_core import exact, metrics
 
 TARGET = cc.targets.nine_modes()
 
@@ -163,7 +156,7 @@ def test_the_manifest_names_the_notebook(folder, monkeypatch):
 
 
 def test_a_notebook_that_is_executed_knows_its_name(tmp_path):
-    cell = nbformat.v4.new_code_cell("import csgld_core.figures as f; print(f.notebook())")
+    cell = nbformat.v4.new_code_cell("import csgld_book.figures as f; print(f.notebook())")
     notebook = notebooks.cleared(nbformat.v4.new_notebook(cells=[cell]))
     notebooks.execute(notebook, tmp_path, "05_energy_pdf")
     assert notebook.cells[0].outputs[0]["text"] == "05_energy_pdf\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from csgld_core import claims, figure_data
+from csgld_book import claims, figure_data
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

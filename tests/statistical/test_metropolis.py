@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import csgld_core as cc
-from csgld_core.integrators import Walkers, log_proposal_ratio
+from csgld_core.kernels.integrators import Walkers, log_proposal_ratio
 
 STEPS = 200_000
 pytestmark = pytest.mark.filterwarnings("ignore:.*(rejected|outside the partition)")

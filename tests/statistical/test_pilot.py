@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import csgld_core as cc
-from csgld_core.pilot import TRIAL_CHAINS, TRIAL_STEPS, TRIALS
+from csgld_core.samplers.pilot import TRIAL_CHAINS, TRIAL_STEPS, TRIALS
 
 STEPS = 400_000
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import csgld_core as cc
-from csgld_core.sources import CLAIMS, FIGURES, mixture
+from csgld_book.sources import CLAIMS, FIGURES, mixture
 
 X = np.linspace(-22.0, 20.0, 84_001)
 DENSITY = 0.4 * np.exp(-0.5 * (X + 6) ** 2) + 0.6 * np.exp(-0.5 * (X - 4) ** 2)

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 import csgld_core as cc
-from csgld_core.energy_pdf import read
-from csgld_core.sources import FIGURES, traps
+from csgld_book.sources import FIGURES, traps
 
 
 def titles(fig):
@@ -72,7 +71,9 @@ def flattened_share_at_wall():
     def flattened(x):
         given = {"zeta": zeta, "temperature": 1.0}
         energies = target.energies(x)
-        lift = np.exp(-read(energies, theta, partition, cc.ContourScheme(), **given).log_weights)
+        lift = np.exp(
+            -cc.log_psi(energies, theta, partition, cc.ContourScheme(), **given).log_weights
+        )
         return np.column_stack([lift, lift * (np.abs(x) > edge).any(axis=1)])
 
     total, at_wall = cc.exact.expectation(flattened, target)

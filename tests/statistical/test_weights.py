@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import csgld_core as cc
-from csgld_core.energy_pdf import read
 
 E1 = cc.experiments.E1_CONTOUR
 
@@ -18,7 +17,7 @@ def first_coordinate(positions):
 def posterior_mean(run, weights):
     """The mean with the given kind of weights from the run's final theta, one for each chain."""
     scheme = replace(run.scheme, weights=weights)
-    log_weights = read(
+    log_weights = cc.log_psi(
         run.energies[0], run.energy_pdf, run.partition, scheme, zeta=0.75, temperature=1.0
     ).log_weights
     return cc.importance.normalise(log_weights) @ run.positions[0, :, 0]

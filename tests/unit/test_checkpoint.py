@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 import csgld_core as cc
-from csgld_core import chain as chain_module
-from csgld_core import checkpoint as checkpoint_module
 from csgld_core import files
-from csgld_core.resume import resume
+from csgld_core.running.parallel import resume
+from csgld_core.samplers import chain as chain_module
+from csgld_core.samplers import checkpoint as checkpoint_module
 
 PARTITION = "cc.EnergyPartition(-8.0, 20.0, 100)"
 CALLS = {
@@ -160,7 +160,7 @@ def test_a_checkpoint_changes_nothing(tmp_path):
 
 def test_pilots_of_a_resumed_run_are_not_more_than_of_a_whole_one(tmp_path, monkeypatch):
     """Where every run meets stiffer places, the last flight's run is the result."""
-    from csgld_core import pilot
+    from csgld_core.samplers import pilot
 
     def stiff(target, run, curvature):
         return run.positions[0, :4], 7

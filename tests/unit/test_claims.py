@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from csgld_core import claims
-from csgld_core.claims import Statement, judge
+from csgld_book import claims
+from csgld_book.claims import Statement, judge
 
 POSITIVE = Statement("positive", "it is positive", "somebody", "a number", at_least=0.0)
 SMALL = Statement("small", "it is small", "somebody", "a number", at_most=0.5)

@@ -13,8 +13,8 @@ import pytest
 from distributed import Client, LocalCluster
 
 import csgld_core as cc
-from csgld_core.parallel import replicate, stopping
-from csgld_core.study import study
+from csgld_core.running.parallel import replicate, stopping
+from csgld_core.running.study import study
 
 PATIENCE = 60  # seconds; nothing here takes as long unless it is broken
 NINE = {"target": cc.targets.nine_modes(noise=0.3), "steps": 2000, "step_size": 1e-3}

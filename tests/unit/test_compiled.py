@@ -1,6 +1,6 @@
 import pytest
 
-from csgld_core.compiled import drop_stale_cache
+from csgld_core.kernels import drop_stale_cache
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import csgld_core as cc
-from csgld_core import diagnostics, summary
+from csgld_core import diagnostics
 from csgld_core.experiments import (
     E1_CONTOUR,
     E2_BAOAB,
@@ -19,6 +19,7 @@ from csgld_core.experiments import (
     E2_REPLICA_EXCHANGE_BAOAB,
     E2_SGLD,
 )
+from csgld_core.results import summary
 
 PARTITION = cc.EnergyPartition(0.0, 10.0, 10)
 GAUSSIAN = cc.targets.gaussian_mixture([1.0], np.zeros((1, 2)), np.eye(2)[None])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import csgld_core as cc
-from csgld_core import energy_pdf
+from csgld_core.kernels import energy_pdf
 
 PLACES = {"backward": 1.0, "centred": 0.5, "forward": 0.0}
 GAINS = ["consistent", "cell", "interacting"]

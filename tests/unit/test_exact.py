@@ -8,7 +8,6 @@ from scipy import optimize, stats
 
 import csgld_core as cc
 from csgld_core import exact
-from csgld_core.energy_pdf import read
 
 E1_PARTITION = cc.EnergyPartition(1.0, 51.0, 50)
 PUBLISHED = cc.ContourScheme.published()
@@ -69,7 +68,8 @@ def test_e1_flattened_barriers(e1, theta, slope, from_right, from_left):
     scheme = cc.ContourScheme.published(slope=slope)
     flat = (
         energies
-        + 0.75 * read(energies, theta, E1_PARTITION, scheme, zeta=0.75, temperature=1.0).log_psi
+        + 0.75
+        * cc.log_psi(energies, theta, E1_PARTITION, scheme, zeta=0.75, temperature=1.0).values
     )
     assert flat[2] - flat[1] == pytest.approx(from_right, abs=6e-3)
     assert flat[2] - flat[0] == pytest.approx(from_left, abs=6e-3)

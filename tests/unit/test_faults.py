@@ -20,7 +20,9 @@ import numpy as np
 import pytest
 
 import csgld_core as cc
-from csgld_core import checkpoint, claims, figures, files
+from csgld_book import claims, figures
+from csgld_core import files
+from csgld_core.samplers import checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore:energy_and_gradient is a plain Python function")
 PARTITION = cc.EnergyPartition(-0.5, 9.5, 20)
@@ -433,7 +435,7 @@ def test_a_disk_that_is_really_full(tmp_path):
         import os, resource, signal, sys
         import numpy as np
         import csgld_core as cc
-        from csgld_core import claims, figures
+        from csgld_book import claims, figures
         run = cc.sgld(cc.targets.nine_modes(), 2000, step_size=0.01, seed=1)
         table = cc.study.Table([{"a": n} for n in range(2000)])
         run.save("run"), table.save("table"), figures.write("figure", b"old" * 2000)

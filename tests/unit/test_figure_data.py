@@ -8,8 +8,8 @@ import pytest
 from matplotlib import colors
 from matplotlib.collections import LineCollection
 
-from csgld_core import figure_data, plotting
-from csgld_core.figure_data import differences, digest, drawn
+from csgld_book import figure_data, plotting
+from csgld_book.figure_data import differences, digest, drawn
 
 X = np.array([1.0, 2.0, 4.0])
 SEEDS = np.array([[1.0, 2.0, 3.0], [4.0, 4.0, 7.0], [0.0, 1.0, 5.0]])  # a row for each x

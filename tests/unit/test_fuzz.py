@@ -21,7 +21,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import csgld_core as cc
-from csgld_core import checks, claims, energy_pdf
+from csgld_book import claims
+from csgld_core import checks
+from csgld_core.kernels import energy_pdf
 
 EVALUATIONS = []
 

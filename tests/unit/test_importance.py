@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from csgld_core.importance import effective_sample_size, normalise, systematic_resample
+from csgld_core.results.weights import effective_sample_size, normalise, systematic_resample
 
 log_weights = hnp.arrays(float, st.integers(1, 50), elements=st.floats(-50, 50))
 

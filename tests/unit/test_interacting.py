@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import csgld_core as cc
-from csgld_core import energy_pdf
+from csgld_core.kernels import energy_pdf
 
 NINE = cc.targets.nine_modes(noise=0.32)
 PARTITION = cc.EnergyPartition(-8.0, 20.0, 100)

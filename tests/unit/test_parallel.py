@@ -6,7 +6,7 @@ import time
 import pytest
 
 import csgld_core as cc
-from csgld_core.parallel import each, in_threads, replicate, stopping
+from csgld_core.running.parallel import each, in_threads, replicate, stopping
 
 
 def sleepy(*, seed, workers, factor=1):

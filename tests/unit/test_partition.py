@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import csgld_core as cc
-from csgld_core import energy_pdf
+from csgld_core.kernels import energy_pdf
 
 finite = st.floats(-1e3, 1e3)
 

@@ -13,7 +13,7 @@ from scipy import special, stats
 
 import csgld_core as cc
 from csgld_core import targets
-from csgld_core.target import _evaluate
+from csgld_core.targets.target import _evaluate
 
 STATM = Path("/proc/self/statm")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import csgld_core as cc
-from csgld_core.demos import rivals
+from csgld_book.demos import rivals
 
 
 @pytest.mark.parametrize("swap_rate", [0.1, 1.0])

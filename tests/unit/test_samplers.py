@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import csgld_core as cc
-from csgld_core import energy_pdf
+from csgld_core.kernels import energy_pdf
 
 SAMPLERS = {
     "sgld": (cc.sgld, {"step_size": 5e-3}),

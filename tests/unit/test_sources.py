@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from csgld_core import claims, plotting, reproduce, sources
-from csgld_core.sources import catalogue, claim, experiment, figure
+from csgld_book import claims, plotting, reproduce, sources
+from csgld_book.sources import catalogue, claim, experiment, figure
 
 RAN = []
 

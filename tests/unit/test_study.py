@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import csgld_core as cc
-from csgld_core.study import Table, label, study
+from csgld_core.running.study import Table, label, study
 
 TARGET = cc.targets.nine_modes(noise=0.3)
 SETTINGS = {"target": TARGET, "steps": 500, "step_size": 1e-3, "thin": 10}

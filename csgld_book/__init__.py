@@ -1,0 +1,27 @@
+"""What the notebooks are made with: figures, animations, live demos, claims and their reproduction.
+
+It imports the core, `csgld_core`, which never imports the book.
+"""
+
+import importlib
+
+__all__ = [
+    "animation",
+    "claims",
+    "figures",
+    "notebooks",
+    "paths",
+    "plotting",
+    "sources",
+    "widgets",
+]
+
+
+def __getattr__(name):
+    if name in __all__:  # only what is asked for: matplotlib and the widgets take their time
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return __all__

@@ -1,1 +1,0 @@
-"""The live demos, one to a file; `csgld_core.widgets` names them all."""
