@@ -4,7 +4,9 @@ The picture is a PNG in an image widget, redrawn at a fixed size while a slider 
 combinations are explained below it.
 """
 
+import functools
 import html
+import inspect
 import io
 import math
 import threading
@@ -161,8 +163,27 @@ def seed():
     return whole("seed", "same seed, same picture", 0, 0, 100)
 
 
-def show(compute, sliders, label, live):
-    """A Demo; or, not `live`, the figure of its default settings."""
-    if live:
-        return Demo(compute, sliders, label)
-    return compute(**{name: slider.value for name, slider in sliders.items()})[0]
+LIVE = """live : bool
+    False returns the figure of the default settings.
+"""
+
+
+def demo(function):
+    """Decorator: make a live demo of a function that returns what it computes, controls and label.
+
+    It gets the keyword `live`; the meaning of compute, controls and label is that of `Demo`.
+    """
+
+    @functools.wraps(function)
+    def shown(*arguments, live=True, **keywords):
+        compute, sliders, label = function(*arguments, **keywords)
+        if live:
+            return Demo(compute, sliders, label)
+        return compute(**{name: slider.value for name, slider in sliders.items()})[0]
+
+    own = inspect.signature(function)
+    keyword = inspect.Parameter("live", inspect.Parameter.KEYWORD_ONLY, default=True)
+    shown.__signature__ = own.replace(parameters=[*own.parameters.values(), keyword])
+    doc = inspect.getdoc(function)
+    shown.__doc__ = doc + ("" if own.parameters else "\n\nParameters\n----------") + "\n" + LIVE
+    return shown

@@ -83,14 +83,9 @@ def _annealing(temperature, levels, moves_per_level, step_size, crowding, partic
     )
 
 
-def annealing(live=True):
-    """Annealed importance sampling from the uniform density to the nine modes of E2.
-
-    Parameters
-    ----------
-    live : bool
-        False returns the figure of the default settings.
-    """
+@controls.demo
+def annealing():
+    """Annealed importance sampling from the uniform density to the nine modes of E2."""
     sliders = {
         "temperature": controls.number(
             "temperature τ", "of the target, where β = 1 (energy)", 1.0, 0.25, 4.0, 0.05
@@ -112,4 +107,4 @@ def annealing(live=True):
         ),
         "seed": controls.seed(),
     }
-    return controls.show(_annealing, sliders, "annealed importance sampling on nine modes", live)
+    return _annealing, sliders, "annealed importance sampling on nine modes"

@@ -61,14 +61,9 @@ def _beyond(dim, integrator, friction, step_size, zeta, heat, budget, seed):
     return fig, f"gradients: {spent}; exact error of the masses: {errors}"
 
 
-def beyond(live=True):
-    """Two phases of equal mass, one broad and one narrow: which method moves between them?
-
-    Parameters
-    ----------
-    live : bool
-        False returns the figure of the default settings.
-    """
+@controls.demo
+def beyond():
+    """Two phases of equal mass, one broad and one narrow: which method moves between them?"""
     sliders = {
         "dim": controls.amount("dimension d", "of the space", [1, 2, 5, 10, 15, 20], 10),
         "integrator": controls.choice(
@@ -87,4 +82,4 @@ def beyond(live=True):
         "budget": controls.amount("gradients", "for each method", _BUDGETS, 100_000),
         "seed": controls.seed(),
     }
-    return controls.show(_beyond, sliders, "phase coexistence", live)
+    return _beyond, sliders, "phase coexistence"

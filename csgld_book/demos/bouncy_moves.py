@@ -61,14 +61,9 @@ def _bouncy_moves(
     )
 
 
-def bouncy_moves(live=True):
-    """Contour SGLD on nine modes: where is the learning rate negative?
-
-    Parameters
-    ----------
-    live : bool
-        False returns the figure of the default settings.
-    """
+@controls.demo
+def bouncy_moves():
+    """Contour SGLD on nine modes: where is the learning rate negative?"""
     sliders = {
         "zeta": controls.number(
             "flattening ζ", "0 is SGLD, 1 flat in energy", 0.75, 0.0, 1.0, 0.05
@@ -94,4 +89,4 @@ def bouncy_moves(live=True):
         "length": controls.amount("path length", "number of moves shown", _LENGTHS, 1_000),
         "seed": controls.seed(),
     }
-    return controls.show(_bouncy_moves, sliders, "a path of contour SGLD on nine modes", live)
+    return _bouncy_moves, sliders, "a path of contour SGLD on nine modes"

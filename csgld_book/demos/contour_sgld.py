@@ -77,14 +77,9 @@ def _contour_sgld(steps, shown, zeta, step_size, cells, cap, scale, noise, seed)
     )
 
 
-def contour_sgld(live=True):
-    """Contour SGLD on E1: theta, the energy and the energies visited, up to any time of the run.
-
-    Parameters
-    ----------
-    live : bool
-        False returns the figure of the default settings.
-    """
+@controls.demo
+def contour_sgld():
+    """Contour SGLD on E1: theta, the energy and the energies visited, up to any time of the run."""
     sliders = {
         "shown": controls.power("shown", "part of the run that is drawn", 1.0, -2.3, 0),
         "steps": controls.amount("steps", "moves, one gradient each", _LENGTHS, 1_000_000),
@@ -100,4 +95,4 @@ def contour_sgld(live=True):
         ),
         "seed": controls.seed(),
     }
-    return controls.show(_contour_sgld, sliders, "theta learned on the fly", live)
+    return _contour_sgld, sliders, "theta learned on the fly"

@@ -54,14 +54,9 @@ def _energy_pdf(zeta, cells, low, high, slope, clip, temperature):
     )
 
 
-def energy_pdf(live=True):
-    """The energy PDF, the flattened energy and its barriers, all exact.
-
-    Parameters
-    ----------
-    live : bool
-        False returns the figure of the default settings.
-    """
+@controls.demo
+def energy_pdf():
+    """The energy PDF, the flattened energy and its barriers, all exact."""
     sliders = {
         "zeta": controls.number(
             "flattening ζ", "0 is the original energy, 1 flat in energy", 0.75, 0.0, 1.0, 0.05
@@ -81,4 +76,4 @@ def energy_pdf(live=True):
         ),
         "temperature": controls.number("temperature τ", "of the target (energy)", 1.0, 0.5, 4, 0.1),
     }
-    return controls.show(_energy_pdf, sliders, "the energy PDF and the flattened energy", live)
+    return _energy_pdf, sliders, "the energy PDF and the flattened energy"

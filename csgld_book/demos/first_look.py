@@ -49,14 +49,9 @@ def _first_look(temperature, steps, seed):
     )
 
 
-def first_look(live=True):
-    """One particle in a double well: Langevin dynamics for the first time.
-
-    Parameters
-    ----------
-    live : bool
-        False returns the figure of the default settings.
-    """
+@controls.demo
+def first_look():
+    """One particle in a double well: Langevin dynamics for the first time."""
     sliders = {
         "temperature": controls.number(
             "temperature τ", "how hard the particle is shaken (energy)", 1.0, 0.2, 4.0, 0.1
@@ -64,4 +59,4 @@ def first_look(live=True):
         "steps": controls.amount("steps", "moves, one gradient each", _LENGTHS, 10_000),
         "seed": controls.seed(),
     }
-    return controls.show(_first_look, sliders, "one particle in a double well", live)
+    return _first_look, sliders, "one particle in a double well"

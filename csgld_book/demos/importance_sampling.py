@@ -83,14 +83,9 @@ def _histogram(ax, target, sample, temperature):
     ax.legend(frameon=False, loc="upper right")
 
 
-def importance_sampling(live=True):
-    """Weigh draws of an easier density: what are they worth?
-
-    Parameters
-    ----------
-    live : bool
-        False returns the figure of the default settings.
-    """
+@controls.demo
+def importance_sampling():
+    """Draws of an easier density, weighted: what are they worth?"""
     sliders = {
         "width": controls.number(
             "width s of proposal", "standard deviation, scale or half width of q", 6.0, 0.5, 20, 0.1
@@ -103,4 +98,4 @@ def importance_sampling(live=True):
         "draws": controls.amount("draws n", "independent, one energy each", _DRAWS, 3_000),
         "seed": controls.seed(),
     }
-    return controls.show(_importance_sampling, sliders, "importance sampling of two modes", live)
+    return _importance_sampling, sliders, "importance sampling of two modes"

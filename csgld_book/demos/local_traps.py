@@ -40,14 +40,9 @@ def _local_traps(temperature, step_size, noise, separation, steps, integrator, s
     )
 
 
-def local_traps(live=True):
-    """SGLD between two wells: does it cross?
-
-    Parameters
-    ----------
-    live : bool
-        False returns the figure of the default settings.
-    """
+@controls.demo
+def local_traps():
+    """SGLD between two wells: does it cross?"""
     sliders = {
         "temperature": controls.number(
             "temperature τ", "height of barriers that heat can climb (energy)", 1.0, 0.5, 8.0, 0.1
@@ -63,4 +58,4 @@ def local_traps(live=True):
         "integrator": controls.integrator(),
         "seed": controls.seed(),
     }
-    return controls.show(_local_traps, sliders, "SGLD between two wells", live)
+    return _local_traps, sliders, "SGLD between two wells"

@@ -91,7 +91,8 @@ def _own_energy(target, temperature, friction, low, high, cells, zeta, step_size
     )
 
 
-def own_energy(target=None, temperature=1.0, live=True):
+@controls.demo
+def own_energy(target=None, temperature=1.0):
     """Contour SGLD on a target of your own, with its partition under sliders.
 
     A pilot's choice is where the sliders start.
@@ -102,8 +103,6 @@ def own_energy(target=None, temperature=1.0, live=True):
         None is E2, nine modes, without noise.
     temperature : float
         tau, in units of energy.
-    live : bool
-        False returns the figure of the default settings.
     """
     target = nine_modes() if target is None else target
     settings = {"temperature": temperature, "integrator": "baoab", "seed": 0, "thin": 100}
@@ -136,4 +135,4 @@ def own_energy(target=None, temperature=1.0, live=True):
         "seed": controls.seed(),
     }
     compute = functools.partial(_own_energy, target, temperature, chosen["friction"])
-    return controls.show(compute, sliders, f"contour SGLD on {target.name}", live)
+    return compute, sliders, f"contour SGLD on {target.name}"

@@ -67,14 +67,9 @@ def _race(target, budget, step_size, noise, zeta, clip, cycles, heat, swap_rate,
     )
 
 
-def race(live=True):
-    """Four methods on the same target at the same number of gradients.
-
-    Parameters
-    ----------
-    live : bool
-        False returns the figure of the default settings.
-    """
+@controls.demo
+def race():
+    """Four methods on the same target at the same number of gradients."""
     sliders = {
         "target": controls.choice("target", "where to race", list(_RACE_TARGETS)),
         "budget": controls.amount("gradients", "for each method", _BUDGETS, experiments.E2_BUDGET),
@@ -98,4 +93,4 @@ def race(live=True):
         "integrator": controls.integrator(),
         "seed": controls.seed(),
     }
-    return controls.show(_race, sliders, "four methods at equal budgets", live)
+    return _race, sliders, "four methods at equal budgets"

@@ -60,14 +60,9 @@ def _reweighting(zeta, cells, slope, weights, steps, step_size, seed):
     )
 
 
-def reweighting(live=True):
-    """Contour SGLD on two modes: raw, weighted and resampled draws against the exact densities.
-
-    Parameters
-    ----------
-    live : bool
-        False returns the figure of the default settings.
-    """
+@controls.demo
+def reweighting():
+    """Contour SGLD on two modes: raw, weighted and resampled draws against the exact densities."""
     sliders = {
         "zeta": controls.number(
             "flattening ζ", "0 samples the target, 1 is flat in energy", 0.75, 0.0, 1.25, 0.05
@@ -85,4 +80,4 @@ def reweighting(live=True):
         "step_size": controls.power("step size ε", "time a step advances", 0.1, -3, -0.3),
         "seed": controls.seed(),
     }
-    return controls.show(_reweighting, sliders, "flattened, reweighted and resampled", live)
+    return _reweighting, sliders, "flattened, reweighted and resampled"

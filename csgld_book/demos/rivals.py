@@ -148,14 +148,9 @@ def _rivals(
     )
 
 
-def rivals(live=True):
-    """Cyclical and replica exchange SGLD on nine modes: what is kept, what swaps, what is wrong.
-
-    Parameters
-    ----------
-    live : bool
-        False returns the figure of the default settings.
-    """
+@controls.demo
+def rivals():
+    """Cyclical and replica exchange SGLD on nine modes: what is kept, what swaps, what is wrong."""
     published = experiments.E2_CYCLICAL, experiments.E2_REPLICA_EXCHANGE
     sliders = {
         "peak": controls.power(
@@ -188,4 +183,4 @@ def rivals(live=True):
         "budget": controls.amount("gradients", "for each method", _BUDGETS, 200_000),
         "seed": controls.seed(),
     }  # fmt: skip
-    return controls.show(_rivals, sliders, "the rivals at equal budgets", live)
+    return _rivals, sliders, "the rivals at equal budgets"

@@ -64,14 +64,9 @@ def _wang_landau(steps, schedule, initial_log_f, flatness, check_every, seed):
     )
 
 
-def wang_landau(live=True):
-    """Wang-Landau on the 4 x 4 Ising model, stopped after any number of moves.
-
-    Parameters
-    ----------
-    live : bool
-        False returns the figure of the default settings.
-    """
+@controls.demo
+def wang_landau():
+    """Wang-Landau on the 4 x 4 Ising model, stopped after any number of moves."""
     sliders = {
         "steps": controls.amount("moves so far", "one spin tried in each", _STEPS, 300_000),
         "schedule": controls.choice("schedule", "how ln f falls", ["flatness", "1/t"]),
@@ -89,4 +84,4 @@ def wang_landau(live=True):
         ),
         "seed": controls.seed(),
     }
-    return controls.show(_wang_landau, sliders, "Wang-Landau on the 4 x 4 Ising model", live)
+    return _wang_landau, sliders, "Wang-Landau on the 4 x 4 Ising model"

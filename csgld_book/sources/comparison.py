@@ -42,10 +42,6 @@ def _each(metric, some):
     return np.array([metric(run, TARGET) for run in some], dtype=float)
 
 
-def _unweighted(run, target):
-    return metrics.total_variation(run, target, weighted=False)
-
-
 @figure(
     race,
     "The exact density, and weighted histograms of one run of each method, 200 000 gradients.",

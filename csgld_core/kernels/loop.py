@@ -133,16 +133,17 @@ def go_back(walkers, w, origin):
 def move(state, plan, w, step_size):
     """Move walker w under its present force, inside its walls; False if it overshot the box."""
     walkers, dynamics = state.walkers, plan.dynamics
-    if dynamics.integrator == MALA and plan.strategy.kind == CONTOUR:
+    metropolis = dynamics.integrator == MALA
+    if metropolis and plan.strategy.kind == CONTOUR:
         # Psi may have moved since the walker came here.
         log_psi, slope = log_psi_at(state.pdf, plan.contour, walkers.energy[w])
         walkers.multiplier[w] = 1.0 + plan.contour.tilt * slope
         state.origin.log_psi[0] = log_psi
-    if dynamics.walls == REJECT or dynamics.integrator == MALA:
+    if metropolis or dynamics.walls == REJECT:
         remember(walkers, w, state.origin)
     if not integrate(walkers, w, dynamics, step_size, state.generator):
         return False
-    if dynamics.walls == REJECT and outside(walkers, w, dynamics.box):
+    if not metropolis and dynamics.walls == REJECT and outside(walkers, w, dynamics.box):
         state.counters[0].rejected += 1
         go_back(walkers, w, state.origin)
         for i in range(walkers.position.shape[1]):
@@ -175,12 +176,16 @@ def estimate(callback, state, plan, w):
 def evaluate(callback, state, plan, w):
     """Energy and gradient where walker w has come to; False if it diverged.
 
-    MALA never goes where the energy is infinite, since there is no density.
+    For MALA the energy may be infinite, as it is outside the box: the move will be taken back.
     """
-    walkers, contour = state.walkers, plan.contour
+    walkers, contour, dynamics = state.walkers, plan.contour, plan.dynamics
+    metropolis = dynamics.integrator == MALA
+    if metropolis and dynamics.walls == REJECT and outside(walkers, w, dynamics.box):
+        walkers.energy[w] = math.inf
+        return True
     energy = walkers.exact_energy[w]
     everything = estimate(callback, state, plan, w)
-    if plan.dynamics.integrator == MALA:
+    if metropolis:
         return math.isfinite(everything) or walkers.energy[w] == math.inf
     if not math.isfinite(everything):
         return False

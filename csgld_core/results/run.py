@@ -18,7 +18,7 @@ FORMAT = "csgld_core.Run 2"
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """Draws of one or more chains, and all that is needed to weigh and to repeat them.
+    """Draws of one or more chains, and all that is needed to weight and to repeat them.
 
     Only the cold chains of replica exchange are kept. Exact energies are without the target's
     noise; there are none where samplers saw minibatches. All chains have the same number of draws.

@@ -241,7 +241,7 @@ class _Block:
         self.level = 0
 
     def advance(self, stop):
-        """Weigh and move all particles, on to level `stop`."""
+        """Weight and move all particles, on to level `stop`."""
         for level in range(self.level, stop):
             beta = self.betas[level + 1]
             rise = beta - self.betas[level]

@@ -5,10 +5,12 @@ import math
 import numpy as np
 
 from .. import checks
-from ..results import weights
+from ..results import diagnostics, weights
 from ..results.run import Run
 from ..targets import Target
 from . import exact
+
+CORE = 0.5  # of the mass of a mode
 
 
 def _check(run, target):
@@ -86,10 +88,30 @@ def modes_met(run, target):
     return int(np.unique(_modes(run, target)).size)
 
 
+def _in_core(run, label):
+    """Which draws (draws of all chains,) are among the lowest energies of their mode."""
+    energies, weights = diagnostics.energies_of(run).ravel(), run.weights().ravel()
+    core = np.zeros(label.size, dtype=bool)
+    for mode in np.unique(label):
+        draws = np.flatnonzero(label == mode)
+        draws = draws[np.argsort(energies[draws], kind="stable")]
+        mass = np.cumsum(weights[draws])
+        highest = energies[draws[np.searchsorted(mass, CORE * mass[-1])]]
+        core[draws] = energies[draws] <= highest
+    return core
+
+
 def transitions(run, target):
-    """How often successive draws of a chain lie in different modes, summed over chains."""
-    label = _modes(run, target).reshape(run.chains, run.draws)
-    return int(np.count_nonzero(np.diff(label, axis=1)))
+    """How often chains went from the core of one mode to the core of another, over all chains.
+
+    The core of a mode holds half of its mass, at its lowest energies, by the weighted draws. A
+    chain that trembles on the border between two modes makes no transition until it has come down.
+    """
+    label = _modes(run, target)
+    chain = np.repeat(np.arange(run.chains), run.draws)
+    core = _in_core(run, label)
+    label, chain = label[core], chain[core]
+    return int(np.count_nonzero((np.diff(label) != 0) & (np.diff(chain) == 0)))
 
 
 def gradients_to_all_modes(run, target):

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -101,6 +102,26 @@ def test_bad_bins(bins):
 def test_transitions_by_hand():
     assert metrics.transitions(line([-6, -6, 4, -6, 4, 4], [4, 4, 4, 4, 4, -6]), TARGET) == 4
     assert metrics.transitions(line([-6], [4]), TARGET) == 0
+
+
+def test_trembling_on_the_border_is_no_transition():
+    # From the left mode to the border at -1, there and back many times, and down to the right mode.
+    border = [-1.2, -0.8] * 50
+    run = line([-6.0] * 200 + border + [4.0] * 200)
+    energies = TARGET.energies(run.positions[0])[None]
+    run = dataclasses.replace(run, energies=energies, exact_energies=energies)
+    assert np.count_nonzero(np.diff(TARGET.mode_index(run.positions[0]))) == 99
+    assert metrics.transitions(run, TARGET) == 1
+
+
+def test_transitions_hardly_depend_on_how_often_draws_are_kept():
+    # With zeta = 1 the walk in energy is free, and trembles on the border for long.
+    settings = {**cc.experiments.E1_CONTOUR, "zeta": 1.0, "steps": 300_000}
+    dense, sparse = (cc.contour_sgld(**{**settings, "thin": n}, seed=1) for n in (1, 10))
+    found = metrics.transitions(dense, TARGET), metrics.transitions(sparse, TARGET)
+    crossings = [np.diff(TARGET.mode_index(run.positions[0])) for run in (dense, sparse)]
+    assert np.count_nonzero(crossings[0]) > 2 * np.count_nonzero(crossings[1])
+    assert 0.5 * found[0] < found[1] <= found[0]
 
 
 def test_gradients_to_all_modes_by_hand():
