@@ -37,7 +37,7 @@ def test_python_blocks_run_in_order(tmp_path, address):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     assert done.returncode == 0, done.stderr
     same, *summary = done.stdout.splitlines()
@@ -57,7 +57,7 @@ def test_the_commands_exist(command):
         [Path(sys.executable).with_name(name), arguments[0], "--help"],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     assert done.returncode == 0, done.stderr
     assert all(option in done.stdout for option in options)

@@ -90,14 +90,19 @@ class Kernel:
         functools.update_wrapper(self, function)
         self.py_func, self.signature = function, signature
         self.compiled = njit(**options)(function)
-        self.lock = threading.Lock()
+        self.ready, self.lock = False, threading.Lock()
 
     def __call__(self, *arguments):
-        if not self.compiled.signatures:
+        if not self.ready:
             with self.lock:
-                self.compiled.compile(self.signature)
-                self.compiled.disable_compile()  # or it would be compiled anew for each callback
+                self._compile()
         return self.compiled(*arguments)
+
+    def _compile(self):
+        if not self.ready:  # or another thread was faster
+            self.compiled.compile(self.signature)
+            self.compiled.disable_compile()  # or it would be compiled anew for each callback
+            self.ready = True
 
 
 def kernel(signature, **options):

@@ -231,8 +231,10 @@ def resume(path, *, target=None, workers=None, progress=False):
         settings = dict(call["settings"])
         if "partition" in settings:
             settings["partition"] = EnergyPartition(**settings["partition"])
-            settings["scheme"] = ContourScheme(**settings["scheme"])
-        checkpoint.pilot = settings.pop("pilot", None)
+            settings["scheme"] = ContourScheme.from_settings(settings["scheme"])
+        checkpoint.pilot = pilot = settings.pop("pilot", None)
+        if pilot is not None and "flight" in pilot:  # its name in older files
+            pilot["number"] = pilot.pop("flight")
         settings["checkpoint_interval"] = call["interval"]
         recipe = call["recipe"]
         rebuilt = None if recipe is None else rebuild(recipe)

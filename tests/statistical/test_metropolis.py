@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import csgld_core as cc
-from csgld_core.kernels.integrators import Walkers, log_proposal_ratio
+from csgld_core.kernels.integrators import Origin, Walkers, log_proposal_ratio
 
 STEPS = 200_000
 pytestmark = pytest.mark.filterwarnings("ignore:.*(rejected|outside the partition)")
@@ -63,7 +63,7 @@ SCHEMES = {
     "smooth": cc.ContourScheme(slope="smooth"),
     "backward, unclipped": cc.ContourScheme(slope="backward", **UNCLIPPED),
     "forward, unclipped": cc.ContourScheme(slope="forward", floor=None, **UNCLIPPED),
-    "smooth, unclipped, averaged": cc.ContourScheme(slope="smooth", averaging=0.5, **UNCLIPPED),
+    "smooth, unclipped": cc.ContourScheme(slope="smooth", **UNCLIPPED),
     "interacting gain": cc.ContourScheme(gain="interacting", **UNCLIPPED),
     "cell gain": cc.ContourScheme(gain="cell"),
 }
@@ -211,14 +211,15 @@ def test_log_proposal_ratio_is_that_of_normal_densities():
             lowest_energy=np.zeros(2),
             lowest_position=np.zeros((2, dim)),
         )
-        origin, origin_gradient = generator.standard_normal((2, dim))
+        here, gradient = generator.standard_normal((2, dim))
         for w, step_size, multiplier in [(0, 0.3, 1.0), (1, 0.07, -0.6)]:
-            here, there = origin, walkers.position[w]
-            forth = here - step_size * multiplier * origin_gradient
+            there = walkers.position[w]
+            forth = here - step_size * multiplier * gradient
             back = there - step_size * walkers.multiplier[w] * walkers.gradient[w]
             spread = math.sqrt(2.0 * walkers.temperature[w] * step_size)
             expected = (
                 stats.norm.logpdf(here, back, spread) - stats.norm.logpdf(there, forth, spread)
             ).sum()
-            found = log_proposal_ratio(walkers, w, step_size, origin, origin_gradient, multiplier)
+            origin = Origin(here, gradient, np.zeros(1), np.array([multiplier]), np.zeros(1))
+            found = log_proposal_ratio(walkers, w, step_size, origin)
             assert found == pytest.approx(expected, rel=1e-10)

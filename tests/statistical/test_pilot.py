@@ -232,7 +232,7 @@ def test_gradients_of_runs_that_were_given_up_are_counted():
 
     target, calls = counting(narrow)
     run = cc.contour_sgld(target, 20_000, integrator="euler", seed=1)
-    assert run.settings["pilot"]["flight"] == 1  # the first run met the hole
+    assert run.settings["pilot"]["number"] == 1  # the first run met the hole
     assert run.gradient_evaluations > 2 * 20_001
     # Trials that diverge count in full, so that counts do not depend on the order of threads.
     trials = 2 * TRIALS * TRIAL_CHAINS * (TRIAL_STEPS + 1)

@@ -1,4 +1,4 @@
-"""A shared theta, and the average of theta, against quadrature."""
+"""A shared theta against quadrature."""
 
 import numpy as np
 import pytest
@@ -82,30 +82,3 @@ def test_walkers_share_the_work(mean, seeds):
         )
         assert mean([run.mean()[0] for run in runs]).is_near(0.0)
         assert mean([cc.metrics.mode_masses(run, E1)[0] for run in runs]).is_near(0.4)
-
-
-@pytest.mark.parametrize("power", [0.6, 0.7])
-@pytest.mark.parametrize("sampler", [cc.contour_sgld, cc.interacting_contour_sgld])
-def test_averaging_calms_slowly_falling_gains(mean, seeds, sampler, power):
-    """Same seeds, same paths: the error of theta, with the average and without."""
-    truth = cc.exact.energy_pdf(E1, PARTITION)
-
-    def distances(averaging):
-        scheme = cc.ContourScheme(gain_schedule=(0.05, 30.0, power, 0.0), averaging=averaging)
-        runs = cc.parallel.replicate(
-            sampler,
-            seeds,
-            target=E1,
-            steps=400_000,
-            step_size=STEP_SIZE,
-            partition=PARTITION,
-            scheme=scheme,
-            chains=2,
-            thin=1000,
-        )
-        return np.array([distance(run.energy_pdfs[0], truth) for run in runs])
-
-    plain, averaged = distances(0.0), distances(0.8)
-    saved = mean(plain - averaged)
-    assert saved.value > 3 * saved.error
-    assert averaged.mean() < 0.8 * plain.mean()

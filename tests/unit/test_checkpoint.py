@@ -28,9 +28,9 @@ CALLS = {
         "cc.replica_exchange_sgld(NINE, {steps}, step_size=2e-3, high_temperature=3.0, "
         "integrator='leimkuhler_matthews'"
     ),
-    "contour, averaged": (
+    "contour": (
         f"cc.contour_sgld(NINE, {{steps}}, step_size=1e-3, partition={PARTITION}, "
-        "scheme=cc.ContourScheme(averaging=0.9), start=(1.0, 1.0)"
+        "scheme=cc.ContourScheme(), start=(1.0, 1.0)"
     ),
     "contour, published": (
         f"cc.contour_sgld(NINE, {{steps}}, step_size=1e-3, partition={PARTITION}, "
@@ -41,9 +41,9 @@ CALLS = {
         "scheme=cc.ContourScheme(start=tuple(range(100, 0, -1)), floor=None)"
     ),
     "contour, auto": "cc.contour_sgld(NINE, {steps}, integrator='baoab'",
-    "interacting, averaged": (
+    "interacting": (
         f"cc.interacting_contour_sgld(NINE, {{steps}}, step_size=1e-3, partition={PARTITION}, "
-        "scheme=cc.ContourScheme(averaging=0.9, slope='smooth')"
+        "scheme=cc.ContourScheme(slope='smooth')"
     ),
     "interacting, auto": "cc.interacting_contour_sgld(NINE, {steps}, integrator='baoab'",
 }
@@ -146,7 +146,7 @@ def test_interrupted_and_resumed_is_the_same_run(name, tmp_path, monkeypatch):
 
 
 def test_a_finished_run_is_returned_as_it_was(tmp_path):
-    for name in ("contour, averaged", "contour, auto"):
+    for name in ("contour", "contour, auto"):
         path = tmp_path / f"{name}.npz"
         whole = run(name, 5000, path)
         assert_same(resume(path), whole)
@@ -159,7 +159,7 @@ def test_a_checkpoint_changes_nothing(tmp_path):
 
 
 def test_pilots_of_a_resumed_run_are_not_more_than_of_a_whole_one(tmp_path, monkeypatch):
-    """Where every run meets stiffer places, the last flight's run is the result."""
+    """Where every run meets stiffer places, the last pilot's run is the result."""
     from csgld_core.samplers import pilot
 
     def stiff(target, run, curvature):
@@ -168,7 +168,7 @@ def test_pilots_of_a_resumed_run_are_not_more_than_of_a_whole_one(tmp_path, monk
     monkeypatch.setattr(pilot, "look_back", stiff)
     path = tmp_path / "run.npz"
     whole = run("contour, auto", 5000, path)
-    assert whole.settings["pilot"]["flight"] == 2
+    assert whole.settings["pilot"]["number"] == 2
     assert_same(resume(path), whole)
 
 
@@ -249,12 +249,12 @@ def full_disk(after):
 
 def test_a_full_disk_costs_the_checkpoint_not_the_run(tmp_path, monkeypatch):
     path, steps = tmp_path / "run.npz", 100_000
-    whole = run("contour, averaged", steps)
+    whole = run("contour", steps)
     failing, calls = full_disk(after=3)
     monkeypatch.setattr(os, "fsync", failing)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = run("contour, averaged", steps, path)
+        found = run("contour", steps, path)
     assert_same(found, whole)
     assert len(calls) > 4
     told = [str(w.message) for w in caught if "checkpoint" in str(w.message)]

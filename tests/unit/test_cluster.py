@@ -13,10 +13,11 @@ import pytest
 from distributed import Client, LocalCluster
 
 import csgld_core as cc
+from csgld_core import tasks
 from csgld_core.running.parallel import replicate, stopping
 from csgld_core.running.study import study
 
-PATIENCE = 60  # seconds; nothing here takes as long unless it is broken
+PATIENCE = 600  # seconds; nothing here takes as long unless it is broken
 NINE = {"target": cc.targets.nine_modes(noise=0.3), "steps": 2000, "step_size": 1e-3}
 
 
@@ -101,11 +102,12 @@ def test_runs_are_those_of_threads(client, sampler, settings):
     )
 
 
-def test_large_settings_reach_every_worker(client):
+def test_large_settings_reach_every_worker(client, tmp_path):
     data = os.urandom(3_000_000)
 
     def sampler(*, seed, workers, data):
-        time.sleep(0.05)  # so that both workers get some
+        (tmp_path / f"{os.getpid()}").touch()
+        wait_for(lambda: len(os.listdir(tmp_path)) == 2)  # so that both workers get some
         return os.getpid(), data[-8:]
 
     found = replicate(sampler, range(8), client=client, data=data)
@@ -214,16 +216,12 @@ def test_ctrl_c_keeps_finished_runs_and_frees_the_workers(client, tmp_path):
 
 
 def other_versions():
-    from csgld_core import parallel
-
-    parallel._unpack_once.cache_clear()
-    parallel._VERSIONS = {**parallel._VERSIONS, "numpy": "1.0"}
+    tasks._unpack_once.cache_clear()
+    tasks._VERSIONS = {**tasks._VERSIONS, "numpy": "1.0"}
 
 
 def right_versions(versions):
-    from csgld_core import parallel
-
-    parallel._VERSIONS = versions
+    tasks._VERSIONS = versions
 
 
 def test_a_worker_with_other_versions_is_named(client):
@@ -232,7 +230,7 @@ def test_a_worker_with_other_versions_is_named(client):
         with pytest.raises(RuntimeError, match=r"a worker on .* has other versions .*'1\.0'"):
             replicate(cc.sgld, [1], client=client, **NINE)
     finally:
-        client.run(functools.partial(right_versions, cc.parallel._VERSIONS))
+        client.run(functools.partial(right_versions, tasks._VERSIONS))
     assert set(versions.values()) == {None}
 
 

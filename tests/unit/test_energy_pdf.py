@@ -8,6 +8,8 @@ from hypothesis.extra import numpy as hnp
 
 import csgld_core as cc
 from csgld_core.kernels import energy_pdf
+from csgld_core.kernels.energy_pdf import theta_of
+from csgld_core.scheme import contour_of, starting_theta
 
 PLACES = {"backward": 1.0, "centred": 0.5, "forward": 0.0}
 GAINS = ["consistent", "cell", "interacting"]
@@ -26,7 +28,7 @@ def read(energies, theta, *, zeta=0.75, temperature=1.0, low=0.0, width=1.0, **f
     """The package's Psi, on cells not finer than temperature / 4 unless the test asks for it."""
     partition = cc.EnergyPartition(low, low + width * len(theta), len(theta))
     scheme = cc.ContourScheme(**{"clip": None, "floor": None, **fields})
-    return energy_pdf.read(energies, theta, partition, scheme, zeta=zeta, temperature=temperature)
+    return cc.log_psi(energies, theta, partition, scheme, zeta=zeta, temperature=temperature)
 
 
 def plain_psi(energies, theta, slope, *, tilt=0.75, clip=None, floor=None, low=0.0, width=1.0):
@@ -96,12 +98,8 @@ class Plain:
 
 
 def state_of(bins, scheme, zeta):
-    settings = energy_pdf.contour(cc.EnergyPartition(0.0, bins, bins), scheme, zeta, 1.0)
+    settings = contour_of(cc.EnergyPartition(0.0, bins, bins), scheme, zeta, 1.0)
     return energy_pdf.energy_pdf(np.full(bins, 1.0 / bins), settings), settings
-
-
-def theta_of(state):
-    return state.mass / state.total[0]
 
 
 @st.composite
@@ -131,7 +129,7 @@ def test_learning_is_the_plain_formula(visited, slope, gain, clip, floor, schedu
     state, contour = state_of(bins, scheme, zeta)
     plain = Plain(bins, scheme, zeta)
     for step, energy in enumerate(energies):
-        multiplier = energy_pdf.learn(state, contour, energy, step, is_due(contour, step))
+        multiplier = energy_pdf.update(state, contour, energy, step, is_due(contour, step))
         expected = plain.learn(energy, step)
         if expected is not None:
             assert multiplier == pytest.approx(expected, rel=1e-8, abs=1e-8)
@@ -151,7 +149,7 @@ def test_sum_is_one_after_rescaling(gain, clip):
     if gain == "interacting":  # g = theta_J is large only where the chain stays
         cells = np.sort(cells)
     for step, energy in enumerate(cells + 0.5):
-        energy_pdf.learn(state, contour, energy, step, is_due(contour, step))
+        energy_pdf.update(state, contour, energy, step, is_due(contour, step))
         plain.learn(energy, step)
         rescaled |= state.total[0] < largest
         largest = max(largest, state.total[0])
@@ -179,7 +177,7 @@ def test_more_cells_than_16_bits():
     state, contour = state_of(bins, cc.ContourScheme(), 0.75)
     plain = Plain(bins, cc.ContourScheme(), 0.75)
     for step, cell in enumerate([0, 65_535, 65_536, 99_999, 99_999]):
-        energy_pdf.learn(state, contour, cell + 0.5, step, is_due(contour, step))
+        energy_pdf.update(state, contour, cell + 0.5, step, is_due(contour, step))
         plain.learn(cell + 0.5, step)
     assert theta_of(state) == pytest.approx(plain.theta, rel=1e-9)
 
@@ -216,7 +214,7 @@ def test_psi_is_the_plain_formula(theta, slope, clip, floor, zeta, width):
     log_psi, derivative = plain_psi(
         energies, theta, slope, tilt=zeta, clip=clip, floor=floor, width=width
     )
-    assert reading.log_psi == pytest.approx(log_psi, rel=1e-8, abs=1e-8)
+    assert reading.values == pytest.approx(log_psi, rel=1e-8, abs=1e-8)
     assert reading.slopes == pytest.approx(derivative, rel=1e-8, abs=1e-8)
     assert reading.log_weights == pytest.approx(zeta * log_psi, rel=1e-8, abs=1e-8)
     assert reading.multipliers(zeta, 1.0) == pytest.approx(1 + zeta * derivative, abs=1e-7)
@@ -227,7 +225,7 @@ def test_psi_is_continuous_and_smooth_has_no_kinks(theta, slope, clip, zeta):
     energies, spacing = np.linspace(-1.0, len(theta) + 1.0, 4001, retstep=True)
     reading = read(energies, theta, slope=slope, clip=clip, zeta=zeta)
     steepest = np.abs(np.diff(np.log(theta))).max()
-    assert np.abs(np.diff(reading.log_psi)).max() <= steepest * spacing * (1 + 1e-6) + 1e-12
+    assert np.abs(np.diff(reading.values)).max() <= steepest * spacing * (1 + 1e-6) + 1e-12
     if slope == "smooth":  # its second derivative is a difference of slopes of neighbouring cells
         assert np.abs(np.diff(reading.slopes)).max() <= 2 * steepest * spacing * (1 + 1e-6) + 1e-12
 
@@ -238,7 +236,7 @@ def test_slope_is_the_derivative(theta, slope, clip, zeta, energy):
     knots = np.arange(0.0, len(theta) + 1, 0.5)
     energy += 0.0 if np.abs(knots - energy).min() > 2 * h else 4 * h
     reading = read([energy - h, energy, energy + h], theta, slope=slope, clip=clip, zeta=zeta)
-    difference = (reading.log_psi[2] - reading.log_psi[0]) / (2 * h)
+    difference = (reading.values[2] - reading.values[0]) / (2 * h)
     assert reading.slopes[1] == pytest.approx(difference, abs=1e-7)
 
 
@@ -260,10 +258,10 @@ def test_centred_psi_is_level_beyond_the_outer_centres(theta, clip, zeta):
     for outside in (below, above):
         reading = read(outside, theta, clip=clip, zeta=zeta)
         assert (reading.multipliers(zeta, 1.0) == 1.0).all()
-        assert np.ptp(reading.log_psi) == 0.0
+        assert np.ptp(reading.values) == 0.0
     if clip is None:
-        assert read(below, theta).log_psi[0] == pytest.approx(math.log(theta[0]))
-        assert read(above, theta).log_psi[0] == pytest.approx(math.log(theta[-1]))
+        assert read(below, theta).values[0] == pytest.approx(math.log(theta[0]))
+        assert read(above, theta).values[0] == pytest.approx(math.log(theta[-1]))
 
 
 @given(thetas(), slopes)
@@ -278,18 +276,18 @@ def test_floor_is_honoured_when_theta_is_read(slope, clip):
     theta = np.array([0.5, 0.0, 1e-12, 0.5, 0.0])
     energies = np.linspace(-1.0, 6.0, 200)
     floored = read(energies, theta, slope=slope, clip=clip, floor=1e-10)
-    assert floored.log_psi.min() >= math.log(1e-10) - 1e-9
+    assert floored.values.min() >= math.log(1e-10) - 1e-9
     assert np.abs(floored.slopes).max() <= math.log(0.5e10) + 1e-9
     piecewise = read(energies, theta, slope=slope, clip=clip, floor=1e-10, weights="piecewise")
     assert piecewise.log_weights.min() == pytest.approx(0.75 * math.log(1e-10))
-    assert np.isfinite(read(energies, theta, slope=slope, clip=clip).log_psi).all()
+    assert np.isfinite(read(energies, theta, slope=slope, clip=clip).values).all()
 
 
 def test_stored_theta_is_not_floored():
     scheme = cc.ContourScheme(gain="cell", floor=1e-2, gain_schedule=(0.5, 1e9, 0.0, 0.0))
     state, contour = state_of(5, scheme, 0.0)
     for step in range(100):
-        energy_pdf.learn(state, contour, 0.5, step, is_due(contour, step))
+        energy_pdf.update(state, contour, 0.5, step, is_due(contour, step))
     assert theta_of(state)[1:] == pytest.approx(np.full(4, 0.2 * 0.5**100), rel=1e-9, abs=0)
 
 
@@ -316,13 +314,13 @@ def test_zeta_zero_is_plain_dynamics(theta, slope, clip, weights):
 @given(st.floats(0.1, 50.0), st.integers(4, 4000), st.floats(1.0, 50.0))
 def test_nodes_are_as_wide_as_a_quarter_of_the_temperature(temperature, bins, span):
     partition = cc.EnergyPartition(0.0, span, bins)
-    contour = energy_pdf.contour(partition, cc.ContourScheme(), 0.75, temperature)
+    contour = contour_of(partition, cc.ContourScheme(), 0.75, temperature)
     wide = contour.cells_per_node * partition.width
     assert wide <= max(partition.width, temperature / 4) * (1 + 1e-12)
     assert wide > min(temperature / 8, span / 4)
     assert contour.nodes == math.ceil(bins / contour.cells_per_node)
     assert 1.0 / contour.inverse_node_width == pytest.approx(wide)
-    unclipped = energy_pdf.contour(partition, cc.ContourScheme.published(), 0.75, temperature)
+    unclipped = contour_of(partition, cc.ContourScheme.published(), 0.75, temperature)
     assert unclipped.cells_per_node == 1
 
 
@@ -333,7 +331,7 @@ def test_fine_cells_are_read_through_coarse_nodes():
     energies = np.linspace(-1.0, 11.0, 500)
     clipped = {"clip": (-1.3, 0.3)}
     rough = read(energies, coarse, width=0.25, **clipped)
-    assert read(energies, fine, width=0.01, **clipped).log_psi == pytest.approx(rough.log_psi)
+    assert read(energies, fine, width=0.01, **clipped).values == pytest.approx(rough.values)
     assert np.abs(read(energies, fine, width=0.01).slopes).max() > 200  # what it is good for
 
 
@@ -348,10 +346,10 @@ def test_uniform_theta_leaves_the_dynamics_alone(bins, slope):
 
 def test_learning_keeps_nodes_and_cells_together():
     bins, scheme = 1003, cc.ContourScheme(gain_schedule=(0.9, 1e9, 0.0, 0.0))
-    contour = energy_pdf.contour(cc.EnergyPartition(0.0, 10.0, bins), scheme, 0.2, 1.0)
+    contour = contour_of(cc.EnergyPartition(0.0, 10.0, bins), scheme, 0.2, 1.0)
     state = energy_pdf.energy_pdf(np.full(bins, 1.0 / bins), contour)
     for step, energy in enumerate(np.random.default_rng(2).uniform(0.0, 10.0, 3000)):
-        energy_pdf.learn(state, contour, energy, step, is_due(contour, step))
+        energy_pdf.update(state, contour, energy, step, is_due(contour, step))
     starts = np.arange(0, bins, contour.cells_per_node)
     assert state.node_mass == pytest.approx(np.add.reduceat(state.mass, starts), rel=1e-9)
     assert theta_of(state).sum() == pytest.approx(1.0, abs=1e-12)
@@ -428,8 +426,8 @@ def test_published_can_be_changed():
 def test_start_is_divided_by_its_sum():
     scheme = cc.ContourScheme(start=(3, 0, 1))
     assert scheme.start == (0.75, 0.0, 0.25)
-    assert (energy_pdf.starting_theta(scheme, 3) == [0.75, 0.0, 0.25]).all()
-    assert energy_pdf.starting_theta(cc.ContourScheme(), 4) == pytest.approx([0.25] * 4)
+    assert (starting_theta(scheme, 3) == [0.75, 0.0, 0.25]).all()
+    assert starting_theta(cc.ContourScheme(), 4) == pytest.approx([0.25] * 4)
 
 
 def test_start_without_a_floor_has_no_empty_cell():
@@ -452,4 +450,4 @@ def test_a_start_that_is_read_back_is_the_same(floor):
 @pytest.mark.parametrize("bins", [2, 4])
 def test_start_has_a_number_for_each_cell(bins):
     with pytest.raises(ValueError, match=rf"start of {bins} numbers, .* got 3$"):
-        energy_pdf.starting_theta(cc.ContourScheme(start=(0.5, 0.3, 0.2)), bins)
+        starting_theta(cc.ContourScheme(start=(0.5, 0.3, 0.2)), bins)

@@ -23,7 +23,6 @@ from scipy import stats
 import csgld_core as cc
 from csgld_book import claims
 from csgld_core import checks
-from csgld_core.kernels import energy_pdf
 
 EVALUATIONS = []
 
@@ -231,7 +230,6 @@ ENTRIES = {
             "clip": optional(array(2)),
             "floor": optional(number(above=0.0, below=1.0)),
             "gain_schedule": array(4),
-            "averaging": number(least=0.0, below=1.0),
             "start": optional(array(None)),
         },
     ),
@@ -527,8 +525,8 @@ ENTRIES = {
         {"run": RUN},
         {"run": run, "since": number(above=0.0, below=1.0)},
     ),
-    "read": (
-        energy_pdf.read,
+    "log_psi": (
+        cc.log_psi,
         {
             "energies": np.zeros(3),
             "theta": np.full(20, 0.05),
@@ -875,7 +873,6 @@ CONTOUR_EXTREMES = [
     {"scheme": cc.ContourScheme(gain_schedule=(1e-300, 1e-300, 0.0, 0.0))},
     {"scheme": cc.ContourScheme(gain_schedule=(0.999, 1e300, 0.0, 0.0), clip=None)},
     {"scheme": cc.ContourScheme(gain_schedule=(0.999, 1.0, 1e300, 1e300))},
-    {"scheme": cc.ContourScheme(averaging=0.999)},
     *({"scheme": cc.ContourScheme(slope=s)} for s in ("backward", "forward", "smooth")),
     *({"scheme": cc.ContourScheme.published(gain=g)} for g in ("cell", "interacting")),
 ]

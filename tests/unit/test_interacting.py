@@ -1,4 +1,4 @@
-"""Walkers that share theta, and theta averaged over the last part of a run."""
+"""Walkers that share theta."""
 
 import math
 
@@ -7,6 +7,8 @@ import pytest
 
 import csgld_core as cc
 from csgld_core.kernels import energy_pdf
+from csgld_core.kernels.energy_pdf import theta_of
+from csgld_core.scheme import contour_of
 
 NINE = cc.targets.nine_modes(noise=0.32)
 PARTITION = cc.EnergyPartition(-8.0, 20.0, 100)
@@ -15,7 +17,7 @@ KINDS = ["positions", "energies", "exact_energies", "multipliers", "log_weights"
 
 
 @pytest.mark.parametrize("integrator", ["euler", "leimkuhler_matthews", "baoab"])
-@pytest.mark.parametrize("scheme", [cc.ContourScheme(averaging=0.3), cc.ContourScheme.published()])
+@pytest.mark.parametrize("scheme", [cc.ContourScheme(), cc.ContourScheme.published()])
 def test_one_walker_alone_is_contour_sgld(integrator, scheme):
     settings = {**SETTINGS, "integrator": integrator, "scheme": scheme}
     alone = cc.interacting_contour_sgld(NINE, 5000, chains=1, **settings)
@@ -61,11 +63,9 @@ def test_theta_learns_from_every_walker_in_turn(gain):
         omega = min(0.05, 30 / ((k + 1) ** 0.8 + 5)) / 3
         for energy in run.energies[:, k]:
             cell = PARTITION.index(energy)
-            reading = energy_pdf.read(
-                [energy], theta, PARTITION, scheme, zeta=0.75, temperature=1.0
-            )
+            reading = cc.log_psi([energy], theta, PARTITION, scheme, zeta=0.75, temperature=1.0)
             g = {
-                "consistent": math.exp(0.75 * reading.log_psi[0]),
+                "consistent": math.exp(0.75 * reading.values[0]),
                 "cell": theta[cell] ** 0.75,
                 "interacting": theta[cell],
             }[gain]
@@ -74,28 +74,29 @@ def test_theta_learns_from_every_walker_in_turn(gain):
     assert run.energy_pdf == pytest.approx(theta, rel=1e-7)
 
 
-# --- averaging ------------------------------------------------------------------------------------
+# --- many updates ---------------------------------------------------------------------------------
 
 
-def averaged(scheme, energies, bins, zeta=0.75):
-    """theta by the compiled updates: averaged at the end; the plain mean; and rescalings seen.
+def learned(energies, scheme, bins, zeta=0.75, first_step=0):
+    """theta by the compiled updates, by the plain formula; how often the total was brought back.
 
-    `energies` (steps, walkers).
+    `energies` (steps, walkers); the gain is that of the cell, so that no Psi is needed.
     """
-    steps, walkers = energies.shape
+    walkers = energies.shape[1]
     partition = cc.EnergyPartition(0.0, bins, bins)
-    settings = energy_pdf.contour(partition, scheme, zeta, 1.0, steps=steps, walkers=walkers)
-    state = energy_pdf.energy_pdf(np.full(bins, 1.0 / bins), settings)
-    first, thetas, rescaled, last = steps - round(scheme.averaging * steps), [], 0, 1.0
-    for step in range(steps):
-        for energy in energies[step]:
-            rebuild = (step + 1) % settings.rebuild_every == 0
-            energy_pdf.learn(state, settings, energy, step, rebuild)
+    contour = contour_of(partition, scheme, zeta, 1.0, walkers=walkers)
+    theta = np.full(bins, 1.0 / bins)
+    state, rescaled, last = energy_pdf.energy_pdf(theta, contour), 0, 1.0
+    cap, scale, power, offset = scheme.gain_schedule
+    for step, together in enumerate(energies, start=first_step):
+        omega = min(cap, scale / ((step + 1) ** power + offset)) / walkers
+        for energy in together:
+            energy_pdf.update(state, contour, energy, step, False)
             rescaled += state.total[0] < last
             last = state.total[0]
-            if step >= first:
-                thetas.append(state.mass / state.total[0])
-    return energy_pdf.learned_energy_pdf(state), np.mean(thetas, axis=0), rescaled, state
+            visited = np.arange(bins) == partition.index(energy)
+            theta = theta + omega * theta[visited] ** zeta * (visited - theta)
+    return theta_of(state), theta, rescaled
 
 
 def visited(steps, walkers, bins, seed=1):
@@ -106,68 +107,21 @@ def visited(steps, walkers, bins, seed=1):
 
 
 @pytest.mark.parametrize("clip", [None, (-1.3, 0.3)])
-@pytest.mark.parametrize("gain", ["consistent", "cell", "interacting"])
-@pytest.mark.parametrize("walkers", [1, 3])
-@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
-def test_the_average_is_the_plain_mean(part, walkers, gain, clip):
-    scheme = cc.ContourScheme(averaging=part, gain=gain, clip=clip)
-    found, plain, _, state = averaged(scheme, visited(1000, walkers, 12), 12)
-    assert found == pytest.approx(plain, rel=1e-10)
-    assert found.sum() == pytest.approx(1.0, abs=1e-12)
-    assert state.clock[1] == round(1000 * part) * walkers
-
-
 @pytest.mark.parametrize("walkers", [1, 4])
-def test_the_average_survives_rescaling(walkers):
-    """Gains so large that the total passes AVERAGED_HUGE again and again."""
-    scheme = cc.ContourScheme(averaging=0.8, gain_schedule=(0.9, 1e9, 0.0, 0.0))
-    found, plain, rescaled, _ = averaged(scheme, visited(2000, walkers, 7), 7, zeta=0.2)
-    assert rescaled > 20
-    assert found == pytest.approx(plain, rel=1e-10)
+def test_a_shared_theta_survives_rescaling(walkers, clip):
+    """Gains so large that the total passes HUGE."""
+    scheme = cc.ContourScheme(gain="cell", clip=clip, gain_schedule=(0.9, 1e9, 0.0, 0.0))
+    found, plain, rescaled = learned(visited(4000, walkers, 7), scheme, 7, zeta=0.2)
+    assert rescaled > 5
+    assert found == pytest.approx(plain, rel=1e-9)
+    assert found.sum() == pytest.approx(1.0, abs=1e-12)
 
 
-def test_the_average_begins_at_a_total_that_is_huge():
-    """Before averaging the total may grow to HUGE, above what averaging allows."""
-    scheme = cc.ContourScheme(averaging=0.5, gain_schedule=(0.5, 1e9, 0.0, 0.0))
-    found, plain, rescaled, _ = averaged(scheme, visited(400, 1, 5), 5, zeta=0.1)
-    assert rescaled > 1
-    assert found == pytest.approx(plain, rel=1e-10)
-
-
-def test_the_average_survives_resumming(monkeypatch):
+@pytest.mark.parametrize("clip", [None, (-1.3, 0.3)])
+def test_a_shared_theta_survives_resumming(clip):
     """RESUM_EVERY is compiled in: start at a step just below it."""
-    every, bins = energy_pdf.RESUM_EVERY, 9
-    partition = cc.EnergyPartition(0.0, bins, bins)
-    scheme = cc.ContourScheme(averaging=0.999)
-    settings = energy_pdf.contour(partition, scheme, 0.75, 1.0, steps=2 * every, walkers=2)
-    state = energy_pdf.energy_pdf(np.full(bins, 1.0 / bins), settings)
-    thetas, totals = [], []
-    for step, pair in enumerate(visited(400, 2, bins), start=every - 200):
-        for energy in pair:
-            energy_pdf.learn(state, settings, energy, step, False)
-            thetas.append(state.mass / state.total[0])
-            totals.append(state.total[0])
-    assert (np.diff(totals) < 0).any()
-    found = energy_pdf.learned_energy_pdf(state)
-    assert found == pytest.approx(np.mean(thetas, axis=0), rel=1e-10)
-
-
-@pytest.mark.parametrize("sampler", [cc.contour_sgld, cc.interacting_contour_sgld])
-def test_a_run_weighs_its_draws_by_the_average(sampler):
-    """The dynamics do not see it; before it begins theta is as it stands."""
-    settings = {**SETTINGS, "chains": 2}
-    plain = sampler(NINE, 3000, **settings)
-    run = sampler(NINE, 3000, scheme=cc.ContourScheme(averaging=0.5), **settings)
-    assert (run.positions == plain.positions).all()
-    assert (run.energy_pdfs != plain.energy_pdfs).any()
-    assert (run.energy_pdf_histories == plain.energy_pdf_histories).all()
-    weights = energy_pdf.read(
-        run.energies[0], run.energy_pdfs[0], PARTITION, run.scheme, zeta=0.75, temperature=1.0
-    ).log_weights
-    assert (run.log_weights[0] == weights).all()
-
-
-@pytest.mark.parametrize("value", [-0.1, 1.0, 1.5, math.nan, "0.5", None, True])
-def test_bad_averaging_is_named(value):
-    with pytest.raises(ValueError, match=r"^averaging must be .*>= 0 and < 1, got"):
-        cc.ContourScheme(averaging=value)
+    scheme = cc.ContourScheme(gain="cell", clip=clip, gain_schedule=(0.05, 1e9, 0.0, 0.0))
+    first = energy_pdf.RESUM_EVERY - 200
+    found, plain, rescaled = learned(visited(400, 2, 9), scheme, 9, first_step=first)
+    assert rescaled == 2  # once for each walker
+    assert found == pytest.approx(plain, rel=1e-10)

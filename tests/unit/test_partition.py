@@ -6,7 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import csgld_core as cc
-from csgld_core.kernels import energy_pdf
+from csgld_core.kernels.energy_pdf import cell_of
+from csgld_core.scheme import contour_of
 
 finite = st.floats(-1e3, 1e3)
 
@@ -18,8 +19,8 @@ def partitions(draw, most=2000):
 
 
 def compiled_cell(energy, partition):
-    settings = energy_pdf.contour(partition, cc.ContourScheme(), 0.75, 1.0)
-    return energy_pdf.cell_of(float(energy), settings)
+    settings = contour_of(partition, cc.ContourScheme(), 0.75, 1.0)
+    return cell_of(float(energy), settings)
 
 
 @given(partitions(), st.floats(-0.2, 1.2))

@@ -13,7 +13,7 @@ from scipy import special, stats
 
 import csgld_core as cc
 from csgld_core import targets
-from csgld_core.targets.target import _evaluate
+from csgld_core.targets.callback import evaluate
 
 STATM = Path("/proc/self/statm")
 
@@ -210,9 +210,7 @@ def test_estimates_leak_no_memory(name):
     energies, gradients = np.empty(calls), np.empty(points.shape)
     sizes = []
     for _ in range(2):
-        _evaluate(
-            target.sampled, target.data, np.random.default_rng(0), points, energies, gradients
-        )
+        evaluate(target.sampled, target.data, np.random.default_rng(0), points, energies, gradients)
         sizes.append(int(STATM.read_text().split()[1]) * resource.getpagesize())
     # A lost minibatch of 20 numbers would be 160 bytes a call.
     assert sizes[1] - sizes[0] < 160 * calls / 4

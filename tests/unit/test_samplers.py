@@ -2,8 +2,6 @@ import functools
 import inspect
 import math
 import pickle
-import signal
-import threading
 import warnings
 from dataclasses import replace
 
@@ -12,7 +10,7 @@ import numpy as np
 import pytest
 
 import csgld_core as cc
-from csgld_core.kernels import energy_pdf
+from csgld_core.samplers import chain
 
 SAMPLERS = {
     "sgld": (cc.sgld, {"step_size": 5e-3}),
@@ -257,7 +255,7 @@ def test_a_seed_that_was_drawn_is_recorded(name):
 @every_sampler
 def test_chunks_change_nothing(name, monkeypatch):
     """Enough steps for many looks at Ctrl-C; a short run is the beginning of a long one."""
-    monkeypatch.setattr(cc.chain, "CHUNK_SECONDS", 1e-4)
+    monkeypatch.setattr(chain, "CHUNK_SECONDS", 1e-4)
     long = sample(name, steps=35_000, **({"cycles": 50} if name == "cyclical_sgld" else {}))
     monkeypatch.undo()
     short = sample(name, steps=700, **({"cycles": 1} if name == "cyclical_sgld" else {}))
@@ -429,7 +427,7 @@ def test_zeta_zero_is_sgld():
 @pytest.mark.parametrize("scheme", [cc.ContourScheme(), cc.ContourScheme.published()])
 def test_weights_are_those_of_the_scheme(scheme):
     run = sample("contour_sgld", scheme=scheme, chains=2)
-    final = cc.energy_pdf.read(
+    final = cc.log_psi(
         run.energies[1], run.energy_pdfs[1], run.partition, scheme, zeta=0.75, temperature=1.0
     )
     if scheme.weights_from == "final":
@@ -757,21 +755,19 @@ def test_ctrl_c_before_the_first_draw_is_passed_on():
 
 @pytest.mark.parametrize("name", SAMPLERS)
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_signal_keeps_what_was_drawn(name, workers):
-    main = threading.main_thread()
-    if threading.current_thread() is not main:
-        pytest.skip("signals reach the main thread only")
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    timer = threading.Timer(0.3, signal.pthread_kill, (main.ident, signal.SIGINT))
+def test_a_signal_keeps_what_was_drawn(name, workers, ctrl_c, monkeypatch):
+    drawn, advance = [], chain.Chain.advance
+
+    def told(self, stop):
+        advance(self, stop)
+        drawn.append(self.count("drawn"))
+
+    monkeypatch.setattr(chain.Chain, "advance", told)
     endless = {"thin": 10_000, "chains": 2, "workers": workers, "sampling_fraction": 1.0}
     if name != "cyclical_sgld":
         del endless["sampling_fraction"]
-    try:
-        timer.start()
+    with ctrl_c(lambda: drawn and drawn[-1] > 0):
         run = sample(name, steps=2_000_000_000, **endless)
-    finally:
-        timer.cancel()
-        signal.signal(signal.SIGINT, previous)
     assert run.partial
     assert 1 <= run.chains <= 2
     assert 0 < run.draws < 200_000
@@ -780,8 +776,8 @@ def test_a_signal_keeps_what_was_drawn(name, workers):
     assert np.isfinite(run.positions).all()
     if name != "cyclical_sgld":  # whose cycles would be others
         whole = sample(name, steps=50_000, **{**endless, "workers": 1}).positions[:, :, 0].tolist()
-        for chain in run.positions[:, :5, 0].tolist():
-            assert chain in [other[: len(chain)] for other in whole]
+        for path in run.positions[:, :5, 0].tolist():
+            assert path in [other[: len(path)] for other in whole]
 
 
 # --- theta that is known --------------------------------------------------------------------------
@@ -795,7 +791,7 @@ STANDING = cc.ContourScheme(start=tuple(KNOWN), gain_schedule=(0.05, 0.0, 1.0, 0
 def test_a_known_theta_stays_and_drives_the_chain(name):
     run = sample(name, scheme=STANDING, chains=2, burn_in=1)
     assert run.energy_pdfs == pytest.approx(np.tile(KNOWN / KNOWN.sum(), (2, 1)), rel=1e-12)
-    reading = energy_pdf.read(
+    reading = cc.log_psi(
         run.energies, KNOWN / KNOWN.sum(), CELLS, STANDING, zeta=0.75, temperature=1.0
     )
     assert run.log_weights == pytest.approx(reading.log_weights)

@@ -16,6 +16,7 @@ from scipy import optimize, special, stats
 
 import csgld_core as cc
 from csgld_core import targets
+from csgld_core.targets import catalogue
 
 CATALOGUE = {
     "two_modes": targets.two_modes,
@@ -91,8 +92,8 @@ def test_nine_modes_constants_are_roots():
         return 2 * x + 12 * np.pi * np.sin(1.2 * np.pi * x)
 
     border, outer = optimize.brentq(pull, 0.7, 1.0), optimize.brentq(pull, 1.5, 1.8)
-    assert pytest.approx(border, abs=1e-12) == targets.NINE_MODES_BORDER
-    assert pytest.approx(outer, abs=1e-12) == targets.NINE_MODES_OUTER
+    assert pytest.approx(border, abs=1e-12) == catalogue.NINE_MODES_BORDER
+    assert pytest.approx(outer, abs=1e-12) == catalogue.NINE_MODES_OUTER
     target = targets.nine_modes()
     assert np.abs(target.gradients(target.modes)).max() < 1e-10
     for sign in (-1, 1):
