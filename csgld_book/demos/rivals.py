@@ -24,9 +24,17 @@ def _two_replicas(target, step_size, heat, swap_rate, variance, seed):
     first, last = _WINDOW
     common = {"chains": 2, "start": _START, "burn_in": first, "seed": seed, "workers": 1}
     steps, common = check_common(target, last, common)
-    strategy = strategy_of(SWAPS, target, swap_rate=swap_rate, swap_variance=variance)
-    sizes, temperatures = [step_size, step_size], [1.0, heat]
-    job = Job("replicas", target, steps, common, {}, strategy, sizes, temperatures, shared=True)
+    job = Job(
+        sampler="replicas",
+        target=target,
+        steps=steps,
+        common=common,
+        own={},
+        strategy=strategy_of(SWAPS, target, swap_rate=swap_rate, swap_variance=variance),
+        step_sizes=[step_size, step_size],
+        temperatures=[1.0, heat],
+        shared=True,
+    )
     return run_job(job)
 
 

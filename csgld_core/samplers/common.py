@@ -183,7 +183,7 @@ sampler = takes(Common)
 # --- running --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """What a sampler asks for, validated.
 

@@ -14,6 +14,18 @@ from .common import Common, Job, check_common, run_job, sampler, strategy_of
 from .pilot import run_with_pilot
 
 
+@dataclass(frozen=True)
+class Request:
+    """A contour run that is asked for, validated; a pilot may have to choose what is "auto"."""
+
+    sampler: str
+    target: Target
+    steps: int
+    common: Common
+    own: dict  # step_size, zeta, partition, scheme, and the record of the pilot if there was one
+    shared: bool = False  # theta, between chains
+
+
 @sampler
 def contour_sgld(
     target,
@@ -129,18 +141,6 @@ def interacting_contour_sgld(
     return _weighted(run)
 
 
-@dataclass(frozen=True)
-class Request:
-    """A contour run that is asked for, validated; a pilot may have to choose what is "auto"."""
-
-    sampler: str
-    target: Target
-    steps: int
-    common: Common
-    own: dict  # step_size, zeta, partition, scheme, and the record of the pilot if there was one
-    shared: bool = False  # theta, between chains
-
-
 def _validate(sampler, target, steps, common, own):
     steps, common = check_common(target, steps, common)
     step_size, partition, scheme = own["step_size"], own["partition"], own["scheme"]
@@ -164,21 +164,20 @@ def _run(request):
     own, common = request.own, request.common
     partition, scheme = own["partition"], own["scheme"]
     walkers = common.chains if request.shared else 1
-    return run_job(
-        Job(
-            request.sampler,
-            request.target,
-            request.steps,
-            common,
-            {**own, "partition": asdict(partition), "scheme": asdict(scheme)},
-            strategy_of(CONTOUR, request.target),
-            [own["step_size"]] * walkers,
-            [common.temperature] * walkers,
-            contour_of(partition, scheme, own["zeta"], common.temperature, walkers=walkers),
-            starting_theta(scheme, partition.bins),
-            request.shared,
-        )
+    job = Job(
+        sampler=request.sampler,
+        target=request.target,
+        steps=request.steps,
+        common=common,
+        own={**own, "partition": asdict(partition), "scheme": asdict(scheme)},
+        strategy=strategy_of(CONTOUR, request.target),
+        step_sizes=[own["step_size"]] * walkers,
+        temperatures=[common.temperature] * walkers,
+        contour=contour_of(partition, scheme, own["zeta"], common.temperature, walkers=walkers),
+        theta=starting_theta(scheme, partition.bins),
+        shared=request.shared,
     )
+    return run_job(job)
 
 
 def _weighted(run):

@@ -36,10 +36,17 @@ def sgld(target, steps, *, step_size, **common):
     """
     steps, common = check_common(target, steps, common)
     step_size = checks.number("step_size", step_size, above=0.0)
-    strategy = strategy_of(PLAIN, target)
-    own = {"step_size": step_size}
-    temperatures = [common.temperature]
-    return run_job(Job("sgld", target, steps, common, own, strategy, [step_size], temperatures))
+    job = Job(
+        sampler="sgld",
+        target=target,
+        steps=steps,
+        common=common,
+        own={"step_size": step_size},
+        strategy=strategy_of(PLAIN, target),
+        step_sizes=[step_size],
+        temperatures=[common.temperature],
+    )
+    return run_job(job)
 
 
 @sampler
@@ -91,9 +98,17 @@ def cyclical_sgld(target, steps, *, peak_step_size, cycles=20, sampling_fraction
             f"with {own['cycles']} cycles of {cycle} steps, burn_in={common.burn_in} and "
             f"thin={common.thin}"
         )
-    strategy = strategy_of(CYCLICAL, target, cycle=cycle, sampling_from=sampling_from)
-    peaks, temperatures = [own["peak_step_size"]], [common.temperature]
-    return run_job(Job("cyclical_sgld", target, steps, common, own, strategy, peaks, temperatures))
+    job = Job(
+        sampler="cyclical_sgld",
+        target=target,
+        steps=steps,
+        common=common,
+        own=own,
+        strategy=strategy_of(CYCLICAL, target, cycle=cycle, sampling_from=sampling_from),
+        step_sizes=[own["peak_step_size"]],
+        temperatures=[common.temperature],
+    )
+    return run_job(job)
 
 
 @sampler
@@ -174,9 +189,14 @@ def replica_exchange_sgld(
         swap_variance=own["energy_variance"],
         capped_swaps=swap_rule == "metropolis",
     )
-    step_sizes = [step_size, own["high_step_size"]]
-    temperatures = [common.temperature, own["high_temperature"]]
     job = Job(
-        "replica_exchange_sgld", target, steps, common, own, strategy, step_sizes, temperatures
+        sampler="replica_exchange_sgld",
+        target=target,
+        steps=steps,
+        common=common,
+        own=own,
+        strategy=strategy,
+        step_sizes=[step_size, own["high_step_size"]],
+        temperatures=[common.temperature, own["high_temperature"]],
     )
     return run_job(job)
