@@ -98,11 +98,17 @@ COUNTERS = np.dtype(
 )
 
 
-class State(NamedTuple):
-    """All that a chain holds while it runs, except the callback that gives its energy."""
+class Source(NamedTuple):
+    """Where energies and random numbers come from."""
 
-    data: np.ndarray  # for the callback
+    callback: object  # (position, gradient, data, generator) -> energy
+    data: np.ndarray
     generator: np.random.Generator
+
+
+class State(NamedTuple):
+    """All that changes while a chain runs."""
+
     walkers: Walkers
     pdf: EnergyPdf
     draws: Draws
@@ -130,7 +136,7 @@ def go_back(walkers, w, origin):
 
 
 @njit(**LOOP)
-def move(state, plan, w, step_size):
+def move(source, state, plan, w, step_size):
     """Move walker w under its present force, inside its walls; False if it overshot the box."""
     walkers, dynamics = state.walkers, plan.dynamics
     metropolis = dynamics.integrator == MALA
@@ -141,7 +147,7 @@ def move(state, plan, w, step_size):
         state.origin.log_psi[0] = log_psi
     if metropolis or dynamics.walls == REJECT:
         remember(walkers, w, state.origin)
-    if not integrate(walkers, w, dynamics, step_size, state.generator):
+    if not integrate(walkers, w, dynamics, step_size, source.generator):
         return False
     if not metropolis and dynamics.walls == REJECT and outside(walkers, w, dynamics.box):
         state.counters[0].rejected += 1
@@ -152,13 +158,13 @@ def move(state, plan, w, step_size):
 
 
 @njit(**LOOP)
-def estimate(callback, state, plan, w):
+def estimate(source, state, plan, w):
     """Energy and gradient, exact and estimated, at walker w; the sum of all, finite if they are."""
-    walkers, generator, noise = state.walkers, state.generator, plan.strategy.noise
+    walkers, generator, noise = state.walkers, source.generator, plan.strategy.noise
     position, gradient = state.scratch
     for i in range(position.size):
         position[i] = walkers.position[w, i]
-    energy = callback(position, gradient, state.data, generator)
+    energy = source.callback(position, gradient, source.data, generator)
     walkers.exact_energy[w] = energy
     if noise > 0.0:
         energy += noise * generator.standard_normal()
@@ -173,7 +179,7 @@ def estimate(callback, state, plan, w):
 
 
 @njit(**LOOP)
-def evaluate(callback, state, plan, w):
+def evaluate(source, state, plan, w):
     """Energy and gradient where walker w has come to; False if it diverged.
 
     For MALA the energy may be infinite, as it is outside the box: the move will be taken back.
@@ -184,7 +190,7 @@ def evaluate(callback, state, plan, w):
         walkers.energy[w] = math.inf
         return True
     energy = walkers.exact_energy[w]
-    everything = estimate(callback, state, plan, w)
+    everything = estimate(source, state, plan, w)
     if metropolis:
         return math.isfinite(everything) or walkers.energy[w] == math.inf
     if not math.isfinite(everything):
@@ -196,7 +202,7 @@ def evaluate(callback, state, plan, w):
 
 
 @njit(**LOOP)
-def accept_or_go_back(state, plan, w, step_size):
+def accept_or_go_back(source, state, plan, w, step_size):
     """Metropolis and Hastings for exp(-U / tau) / Psi(U)^zeta, after MALA's move of walker w."""
     walkers, contour, origin = state.walkers, plan.contour, state.origin
     accepted = False
@@ -207,7 +213,7 @@ def accept_or_go_back(state, plan, w, step_size):
             walkers.multiplier[w] = 1.0 + contour.tilt * slope
             log_ratio += contour.zeta * (origin.log_psi[0] - log_psi)
         log_ratio += log_proposal_ratio(walkers, w, step_size, origin)
-        accepted = log_ratio >= 0.0 or state.generator.random() < math.exp(log_ratio)
+        accepted = log_ratio >= 0.0 or source.generator.random() < math.exp(log_ratio)
     if not accepted:
         state.counters[0].rejected += 1
         go_back(walkers, w, origin)
@@ -233,14 +239,14 @@ def learn(state, plan, w, step):
 
 
 @njit(**LOOP)
-def take_step(callback, state, plan, w, step, step_size):
+def take_step(source, state, plan, w, step, step_size):
     """Step number `step` = 0, 1, ... of walker w; False if it diverged."""
-    if not move(state, plan, w, step_size):
+    if not move(source, state, plan, w, step_size):
         return False
-    if not evaluate(callback, state, plan, w):
+    if not evaluate(source, state, plan, w):
         return False
     if plan.dynamics.integrator == MALA:
-        accept_or_go_back(state, plan, w, step_size)
+        accept_or_go_back(source, state, plan, w, step_size)
     if plan.strategy.kind == CONTOUR:
         learn(state, plan, w, step)
     finish(state.walkers, w, plan.dynamics, step_size)
@@ -248,17 +254,13 @@ def take_step(callback, state, plan, w, step, step_size):
 
 
 @njit(**LOOP)
-def swap(state, plan):
+def swap(source, state, plan):
     """Exchange the cold and the hot walker with probability a min(1, S) (Deng et al. 2020).
 
     S = exp(delta (U_cold - U_hot - delta sigma^2)), delta = 1 / tau_cold - 1 / tau_hot.
     """
-    walkers, dynamics, strategy, generator = (
-        state.walkers,
-        plan.dynamics,
-        plan.strategy,
-        state.generator,
-    )
+    walkers, generator = state.walkers, source.generator
+    dynamics, strategy = plan.dynamics, plan.strategy
     energy = walkers.energy
     cold, hot = walkers.temperature
     delta = 1.0 / cold - 1.0 / hot
@@ -305,11 +307,11 @@ def snapshot(pdf, draws, n):
 
 
 @njit(**LOOP)
-def begin(callback, state, plan):
+def begin(source, state, plan):
     """The first force, before any move; 0, or 1 + the number of a walker where it is not finite."""
     walkers, contour = state.walkers, plan.contour
     for w in range(walkers.energy.size):
-        if not math.isfinite(estimate(callback, state, plan, w)):
+        if not math.isfinite(estimate(source, state, plan, w)):
             return 1 + w
         if plan.strategy.kind == CONTOUR:
             walkers.multiplier[w] = multiplier_at(state.pdf, contour, walkers.energy[w])
@@ -327,8 +329,6 @@ PLAN_TYPE = type_of(
 )
 STATE_TYPE = type_of(
     State,
-    data=MATRIX,
-    generator=GENERATOR,
     walkers=type_of(
         Walkers,
         **dict.fromkeys(("position", "velocity", "noise", "gradient", "lowest_position"), MATRIX),
@@ -347,13 +347,14 @@ STATE_TYPE = type_of(
 )
 
 
-@kernel(int64(CALLBACK, STATE_TYPE, PLAN_TYPE, int64), **LOOP)
-def advance(callback, state, plan, stop):
+@kernel(int64(CALLBACK, MATRIX, GENERATOR, STATE_TYPE, PLAN_TYPE, int64), **LOOP)
+def advance(callback, data, generator, state, plan, stop):
     """Advance one chain to step `stop`; 0, or 1 + the number of the walker that diverged."""
+    source = Source(callback, data, generator)
     walkers, draws, counters = state.walkers, state.draws, state.counters[0]
     strategy = plan.strategy
     if counters.step < 0:
-        failed = begin(callback, state, plan)
+        failed = begin(source, state, plan)
         if failed:
             return failed
     for step in range(counters.step, stop):
@@ -362,13 +363,13 @@ def advance(callback, state, plan, stop):
             place = step % strategy.cycle
             decay = 0.5 * (math.cos(math.pi * place / strategy.cycle) + 1.0)
         # The first walker by itself: the compiler then knows its place in memory.
-        if not take_step(callback, state, plan, 0, step, decay * walkers.step_size[0]):
+        if not take_step(source, state, plan, 0, step, decay * walkers.step_size[0]):
             return 1
         for w in range(1, walkers.energy.size):
-            if not take_step(callback, state, plan, w, step, decay * walkers.step_size[w]):
+            if not take_step(source, state, plan, w, step, decay * walkers.step_size[w]):
                 return 1 + w
         if strategy.kind == SWAPS:
-            swap(state, plan)
+            swap(source, state, plan)
         if step + 1 == counters.next_draw:
             counters.next_draw += draws.thin
             if place >= strategy.sampling_from:

@@ -58,10 +58,11 @@ class Chain:
     def __init__(self, job, plan, seed, start):
         target, temperatures = job.target, np.array(job.temperatures)
         shape = count, dim = temperatures.size, target.dim
-        generator = np.random.default_rng(seed)
+        generator = self.generator = np.random.default_rng(seed)
         if start is None:
             start = [target.start(generator) for _ in range(job.kept)]
-        self.callback, self.plan, self.start = target.sampled, plan, np.asarray(start)
+        self.source = (target.sampled, target.data, generator)
+        self.plan, self.start = plan, np.asarray(start)
         walkers = Walkers(
             position=np.resize(self.start, shape),
             velocity=np.sqrt(temperatures)[:, None] * generator.standard_normal(shape),
@@ -83,8 +84,6 @@ class Chain:
         counters["next_build"] = plan.contour.rebuild_every
         nothing = np.full(dim, np.nan)  # a component that the callback forgets to fill shows
         self.state = State(
-            data=target.data,
-            generator=generator,
             walkers=walkers,
             pdf=energy_pdf(theta, plan.contour),
             draws=_empty_draws(job, plan),
@@ -135,7 +134,7 @@ class Chain:
             **{f"draws.{name}": self.drawn(name) for name in ("positions", *DRAWN, "steps")},
             "draws.snapshots": self.draws.snapshots[: self.count("snapshots")],
             "counters": self.state.counters.view(np.int64).copy(),
-            "generator": np.array(json.dumps(self.state.generator.bit_generator.state)),
+            "generator": np.array(json.dumps(self.generator.bit_generator.state)),
             "start": self.start,
         }
 
@@ -148,7 +147,7 @@ class Chain:
             restore_array(f"draws.{name}", self.drawn(name), saved)
         snapshots = self.draws.snapshots[: self.count("snapshots")]
         restore_array("draws.snapshots", snapshots, saved)
-        self.state.generator.bit_generator.state = json.loads(saved["generator"].item())
+        self.generator.bit_generator.state = json.loads(saved["generator"].item())
         start = np.empty((len(self.draws.positions), self.start.shape[1]))
         restore_array("start", start, saved)
         self.start = start
@@ -169,7 +168,7 @@ class Chain:
 
     def advance(self, stop):
         """Move on to step `stop`; raise DivergenceError if the chain runs away."""
-        failed = advance(self.callback, self.state, self.plan, stop)
+        failed = advance(*self.source, self.state, self.plan, stop)
         if failed:
             w, walkers = failed - 1, self.walkers
             if self.count("step") < 0:
