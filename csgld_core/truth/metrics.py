@@ -10,6 +10,21 @@ from ..results.run import Run
 from ..targets import Target
 from . import exact
 
+__all__ = [
+    "gradients_to_all_modes",
+    "integrated_autocorrelation_time",
+    "kl_divergence",
+    "mode_mass_error",
+    "mode_masses",
+    "modes_met",
+    "total_variation",
+    "transitions",
+]
+
+
+def __dir__():
+    return __all__
+
 
 def _check(run, target):
     checks.instance("run", run, Run)
