@@ -16,7 +16,6 @@ import pytest
 import csgld_core as cc
 from csgld_core import files
 from csgld_core.running.parallel import resume
-from csgld_core.samplers import chain as chain_module
 from csgld_core.samplers import checkpoint as checkpoint_module
 
 PARTITION = "cc.EnergyPartition(-8.0, 20.0, 100)"
