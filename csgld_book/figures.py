@@ -34,6 +34,11 @@ def write(path, content):
         file.write(content.encode() if isinstance(content, str) else content)
 
 
+def versions():
+    """Versions of what figures and claims depend on."""
+    return files.versions(matplotlib)
+
+
 def plain(value):
     """`value` in terms of JSON: targets, partitions, schemes and arrays become their contents."""
     if isinstance(value, (Target, DiscreteTarget)):
@@ -71,7 +76,7 @@ def _note(name, endings, fig, caption, seeds, settings, function):
         "function": function or getattr(fig, "made_by", None),
         "seeds": plain(seeds),
         "settings": plain(settings),
-        "versions": files.versions(matplotlib),
+        "versions": versions(),
         "data_hash": figure_data.digest(data),
     }
     write(path, json.dumps(dict(sorted(manifest.items())), indent=1) + "\n")

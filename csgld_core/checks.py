@@ -122,11 +122,15 @@ def function(name, value, allowed="a function"):
     return value
 
 
-def keywords(function, given, known):
-    """Raise TypeError if a keyword that was given is not known to the function of this name."""
+def keywords(function, given, known, positional=0):
+    """Raise TypeError if a keyword that was given is not known to the function of this name.
+
+    Its first arguments came by position; these and the keywords given are not what was meant.
+    """
+    free = [name for name in known[positional:] if name not in given]
     for keyword in given:
         if keyword not in known:
-            near = difflib.get_close_matches(keyword, known, n=1)
+            near = difflib.get_close_matches(keyword, free, n=1)
             hint = f"did you mean `{near[0]}`?" if near else f"it takes {', '.join(known)}"
             raise TypeError(f"{function}() got an unknown keyword `{keyword}`: {hint}")
 

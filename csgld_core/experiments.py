@@ -13,6 +13,39 @@ from .samplers import contour_sgld, cyclical_sgld, replica_exchange_sgld, sgld
 from .scheme import ContourScheme
 from .targets import discrete
 
+__all__ = [
+    "E1_CONTOUR",
+    "E1_PUBLISHED",
+    "E1_SGLD",
+    "E2_BAOAB",
+    "E2_BUDGET",
+    "E2_CYCLICAL",
+    "E2_CYCLICAL_BAOAB",
+    "E2_NOISE_BUDGET",
+    "E2_NOISE_TUNED",
+    "E2_PUBLISHED",
+    "E2_RACE",
+    "E2_RACE_TUNED",
+    "E2_REPLICA_EXCHANGE",
+    "E2_REPLICA_EXCHANGE_BAOAB",
+    "E2_SGLD",
+    "E2_SGLD_BAOAB",
+    "E3_INTERACTING",
+    "E4_CONTOUR",
+    "E5_CONTOUR",
+    "E5_SGLD",
+    "E6_WANG_LANDAU",
+    "E7_BUDGET",
+    "E7_TUNED",
+    "SMOOTH",
+    "race",
+    "with_budget",
+]
+
+
+def __dir__():
+    return __all__
+
 
 def _settings(*parents, **settings):
     merged = {}

@@ -15,6 +15,20 @@ from .. import checks
 from ..partition import EnergyPartition
 from .weights import total_variation
 
+__all__ = [
+    "Agreement",
+    "agreement",
+    "bouncy_fraction",
+    "clamped_fraction",
+    "energy_round_trips",
+    "flatness",
+    "swap_fraction",
+    "theta_drift",
+    "theta_mismatch",
+    "theta_spread",
+    "to_arviz",
+]
+
 # Wells below the partition are not flattened; above it there is little to flatten.
 BELOW_WARNING, CLAMPED_WARNING = 0.01, 0.05
 QUANTILES = (0.1, 0.9)  # of the energies: where "low" ends and "high" begins
@@ -29,13 +43,18 @@ ARVIZ_SERIES = 50  # coordinates, and chains, at most
 INSTALL = 'pip install "csgld_core[diagnostics]"'
 
 
+def __dir__():
+    return __all__
+
+
 # --- numbers --------------------------------------------------------------------------------------
 
 
 def check_run(run):
-    """Raise ValueError unless `run` is a Run, or all that a Run has."""
-    if not all(hasattr(run, name) for name in ("positions", "log_weights", "settings")):
-        raise checks.refused("run", run, "a csgld_core.Run")
+    """Raise ValueError unless `run` is a Run."""
+    from .run import Run  # whose summary needs this file
+
+    checks.instance("run", run, Run)
 
 
 def energies_of(run):

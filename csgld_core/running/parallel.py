@@ -19,8 +19,6 @@ from ..tasks import Outcome, each, in_threads, processors, stopping
 
 __all__ = [
     "Outcome",
-    "check_methods",
-    "check_seeds",
     "each",
     "in_threads",
     "processors",

@@ -17,9 +17,15 @@ import numpy as np
 from .. import checks, files
 from .parallel import attempts_of, check_methods, check_seeds, checkpoints, each, sample
 
+__all__ = ["Table", "label", "study"]
+
 INTERRUPTED = "interrupted"
 SHOWN_ROWS = 40
 LONGEST_TEXT = 60
+
+
+def __dir__():
+    return __all__
 
 
 def study(

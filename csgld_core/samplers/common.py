@@ -159,7 +159,7 @@ def takes(keywords):
     def decorate(function):
         @functools.wraps(function)
         def checked(*args, **kwargs):
-            checks.keywords(function.__name__, kwargs, signature.parameters)
+            checks.keywords(function.__name__, kwargs, list(signature.parameters), len(args))
             bound = signature.bind(*args, **kwargs)
             return function(*bound.args, **bound.kwargs)
 

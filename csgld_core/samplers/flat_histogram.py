@@ -43,10 +43,16 @@ from ..targets.target import exact_target
 from .chain import in_chunks
 from .common import takes
 
+__all__ = ["DensityOfStates", "samc", "wang_landau"]
+
 SCHEDULES = {"flatness": FLATNESS, "1/t": ONE_OVER_T}
 HISTORY = 200
 CHECK_EVERY = 100  # moves per cell
 T0 = 10  # moves per cell
+
+
+def __dir__():
+    return __all__
 
 
 class _Walker:

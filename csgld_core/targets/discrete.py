@@ -13,6 +13,12 @@ from numba.core.errors import NumbaError
 from .. import checks
 from ..kernels import FAST, PROPOSE_SIGNATURE
 
+__all__ = ["DiscreteTarget", "ising"]
+
+
+def __dir__():
+    return __all__
+
 
 def _propose(function):
     """Compile a user's move to the signature of the loop."""

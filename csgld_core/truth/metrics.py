@@ -10,7 +10,22 @@ from ..results.run import Run
 from ..targets import Target
 from . import exact
 
+__all__ = [
+    "gradients_to_all_modes",
+    "integrated_autocorrelation_time",
+    "kl_divergence",
+    "mode_mass_error",
+    "mode_masses",
+    "modes_met",
+    "total_variation",
+    "transitions",
+]
+
 CORE = 0.5  # of the mass of a mode
+
+
+def __dir__():
+    return __all__
 
 
 def _check(run, target):

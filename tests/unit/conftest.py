@@ -1,4 +1,4 @@
-"""What unit tests share: the same examples every time, and a finger on Ctrl-C."""
+"""What unit tests share: the same examples every time, a finger on Ctrl-C, and a clock."""
 
 import contextlib
 import signal
@@ -7,6 +7,8 @@ import time
 
 import pytest
 from hypothesis import settings
+
+from csgld_core.samplers import chain
 
 # The same examples on every machine and in every run; compiling is slow the first time.
 settings.register_profile("unit", deadline=None, derandomize=True, database=None)
@@ -43,3 +45,27 @@ def _pressed_when(condition):
 def ctrl_c():
     """ctrl_c(condition): a context in which Ctrl-C is pressed as soon as `condition()` holds."""
     return _pressed_when
+
+
+class _Clock(threading.local):
+    """Every look at it is a second after the last one of the same thread."""
+
+    now = 0.0
+
+    def perf_counter(self):
+        self.now += 1.0
+        return self.now
+
+
+@pytest.fixture
+def growing_chunks(monkeypatch):
+    """growing_chunks(): a context in which chains advance by 1, 2, 4, ... steps on any machine."""
+
+    @contextlib.contextmanager
+    def patched():
+        with monkeypatch.context() as patch:
+            patch.setattr(chain, "time", _Clock())
+            patch.setattr(chain, "CHUNK_SECONDS", 2.0)
+            yield
+
+    return patched

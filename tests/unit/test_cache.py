@@ -1,6 +1,31 @@
-import pytest
+"""How loops are compiled, once for all threads, and numba's cache of them kept honest."""
 
-from csgld_core.kernels import STAMP, drop_stale_cache
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from numba import float64
+
+from csgld_core.kernels import STAMP, drop_stale_cache, kernel
+
+
+def test_threads_may_be_the_first_to_call_a_kernel_together():
+    @kernel(float64(float64), nogil=True)
+    def double(x):
+        return 2.0 * x
+
+    together = threading.Barrier(8)
+
+    def call(x):
+        together.wait()
+        return double(x)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(call, range(8))) == [2.0 * x for x in range(8)]
+    assert len(double.compiled.signatures) == 1  # and nothing is compiled for another type
+
+
+# --- the cache ------------------------------------------------------------------------------------
 
 
 @pytest.fixture

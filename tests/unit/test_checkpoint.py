@@ -16,7 +16,6 @@ import pytest
 import csgld_core as cc
 from csgld_core import files
 from csgld_core.running.parallel import resume
-from csgld_core.samplers import chain as chain_module
 from csgld_core.samplers import checkpoint as checkpoint_module
 
 PARTITION = "cc.EnergyPartition(-8.0, 20.0, 100)"
@@ -90,6 +89,7 @@ def dying(number):
         os.kill(os.getpid(), signal.SIGKILL)
     fsync(number)
 
+run("sgld, baoab", 100)  # compiled once for all
 for name in CALLS:
     if os.fork() == 0:
         os.fsync = dying
@@ -118,7 +118,7 @@ def test_killed_and_resumed_is_the_same_run(name, killed):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_interrupted_and_resumed_is_the_same_run(name, tmp_path, monkeypatch):
+def test_interrupted_and_resumed_is_the_same_run(name, tmp_path, monkeypatch, growing_chunks):
     """Ctrl-C between two chunks: what was drawn comes back, and the file goes on from there."""
     path, steps, keep = tmp_path / "run.npz", 30_000, checkpoint_module.Checkpoint.keep
 
@@ -127,9 +127,8 @@ def test_interrupted_and_resumed_is_the_same_run(name, tmp_path, monkeypatch):
         if chain.done >= 3000 and not last:
             raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch, growing_chunks():
         patch.setattr(checkpoint_module.Checkpoint, "keep", interrupting)
-        patch.setattr(chain_module, "CHUNK_SECONDS", 2e-4)
         part = run(name, steps, path)
     assert part.partial
     whole = run(name, steps)
@@ -170,6 +169,32 @@ def test_pilots_of_a_resumed_run_are_not_more_than_of_a_whole_one(tmp_path, monk
     whole = run("contour, auto", 5000, path)
     assert whole.settings["pilot"]["number"] == 2
     assert_same(resume(path), whole)
+
+
+# --- older files ----------------------------------------------------------------------------------
+
+
+def as_before(settings):
+    """Settings as they were when theta could be averaged and the pilot's number was its flight."""
+    settings["scheme"]["averaging"] = 0.0
+    settings["pilot"]["flight"] = settings["pilot"].pop("number")
+
+
+def test_a_checkpoint_of_before_goes_on(tmp_path):
+    path = tmp_path / "run.npz"
+    whole = run("contour, auto", 5000, path)
+    rewritten(path, lambda arguments: as_before(arguments["settings"]))
+    assert_same(resume(path), whole)
+
+
+def test_a_run_of_before_is_read(tmp_path):
+    path = tmp_path / "run.npz"
+    whole = run("contour, auto", 5000)
+    as_before(whole.settings)
+    whole.save(path)
+    loaded = cc.Run.load(path)
+    assert_same(loaded, whole)
+    assert loaded.scheme == cc.ContourScheme()
 
 
 # --- targets --------------------------------------------------------------------------------------

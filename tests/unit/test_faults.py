@@ -1,5 +1,6 @@
 """Callbacks, disks, files and users that misbehave."""
 
+import contextlib
 import errno
 import io
 import json
@@ -7,7 +8,6 @@ import math
 import os
 import pickle
 import re
-import signal
 import subprocess
 import sys
 import textwrap
@@ -765,27 +765,18 @@ LONG = {
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("user", LONG)
 @pytest.mark.filterwarnings("ignore:interrupted")
-def test_ctrl_c(user, workers, after):
+def test_ctrl_c(user, workers, after, ctrl_c):
     began = threading.Event()
 
     def callback(position, gradient):
         began.set()
         return slow(position, gradient)
 
-    def press():
-        began.wait(600)
-        time.sleep(after)
-        os.kill(os.getpid(), signal.SIGINT)
+    def due():
+        return began.is_set() and time.sleep(after) is None
 
-    finger = threading.Thread(target=press)
-    finger.start()
-    try:
+    with ctrl_c(due), contextlib.suppress(KeyboardInterrupt):
         result = LONG[user](target(callback), workers)
-    except KeyboardInterrupt:
-        pass
-    else:
         results = result if isinstance(result, list) else [result]
         assert all(run.partial for run in results)
-    finally:
-        finger.join()
     assert equal(USERS["sgld"](target(quadratic)), GOOD["sgld"])

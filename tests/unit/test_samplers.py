@@ -253,11 +253,10 @@ def test_a_seed_that_was_drawn_is_recorded(name):
 
 
 @every_sampler
-def test_chunks_change_nothing(name, monkeypatch):
+def test_chunks_change_nothing(name, growing_chunks):
     """Enough steps for many looks at Ctrl-C; a short run is the beginning of a long one."""
-    monkeypatch.setattr(chain, "CHUNK_SECONDS", 1e-4)
-    long = sample(name, steps=35_000, **({"cycles": 50} if name == "cyclical_sgld" else {}))
-    monkeypatch.undo()
+    with growing_chunks():
+        long = sample(name, steps=35_000, **({"cycles": 50} if name == "cyclical_sgld" else {}))
     short = sample(name, steps=700, **({"cycles": 1} if name == "cyclical_sgld" else {}))
     n = short.draws
     assert (long.positions[:, :n] == short.positions).all()
