@@ -1,22 +1,20 @@
-"""Compiled code: the loops of all samplers, how they are compiled, and where the result is kept.
+"""Compiled code: the loops of all samplers, and how they are compiled.
 
-A loop is compiled when it is called for the first time, and numba keeps it on disk. Numba notices
-an edited function, but not an edited function that it calls in another file. The loops call several
-files, so all of them are compiled anew if any file of this folder has changed.
+A loop is compiled when it is called for the first time, not when this package is imported. The
+result is kept on disk (`csgld_core.kernels.cache`); `python -m csgld_core` compiles all at once.
 """
 
-import contextlib
 import functools
-import hashlib
-import os
+import sys
 import threading
-import warnings
-from pathlib import Path
 
 import numpy as np
 from numba import float64, int64, njit, types
+from numba.core import event
 from numba.core.types import FunctionType
 from numba.core.types.npytypes import NumPyRandomGeneratorType
+
+from .cache import keep_on_disk
 
 GENERATOR = NumPyRandomGeneratorType("NumPyRandomGeneratorType")
 VECTOR, MATRIX, CUBE, NUMBERS = float64[::1], float64[:, ::1], float64[:, :, ::1], int64[::1]
@@ -25,45 +23,10 @@ CALLBACK = FunctionType(CALLBACK_SIGNATURE)  # (position, gradient, data, genera
 PROPOSE_SIGNATURE = float64(VECTOR, float64, VECTOR, MATRIX, GENERATOR)
 PROPOSE = FunctionType(PROPOSE_SIGNATURE)  # (state, energy, proposal, data, generator) -> energy
 
-STAMP = "sources.sha256"
-
-
-def drop_stale_cache(cache, sources):
-    """Remove compiled code from the folder `cache` unless it belongs to the files in `sources`."""
-    files = sorted(sources.glob("*.py"))
-    digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
-    stamp = cache / STAMP
-    with contextlib.suppress(OSError):  # a read-only installation does not change
-        if stamp.exists() and stamp.read_text() == digest:
-            return
-        for stale in [*cache.glob("*.nbi"), *cache.glob("*.nbc")]:
-            stale.unlink(missing_ok=True)
-        cache.mkdir(parents=True, exist_ok=True)
-        fresh = cache / f"{STAMP}.{os.getpid()}"
-        fresh.write_text(digest)
-        fresh.replace(stamp)
-
-
-def cache_is_usable():
-    """Whether numba finds a folder for compiled code; what is stale there is removed."""
-    try:
-        folder = njit(cache=True)(cache_is_usable).stats.cache_path  # compiles nothing
-    except RuntimeError:
-        warnings.warn(
-            "compiled code cannot be kept: neither this package's folder nor your home can be "
-            "written. Every process compiles anew, which takes up to a minute. Set NUMBA_CACHE_DIR "
-            "to a folder that can be written",
-            stacklevel=2,
-        )
-        return False
-    drop_stale_cache(Path(folder), Path(__file__).parent)
-    return True
-
-
 # How callbacks are compiled, and how loops are. The arrays that a loop touches belong to Python for
 # the whole call. Counting references to them inside a loop would cost more than the arithmetic, so
 # it is switched off; in return these functions must not allocate.
-FAST = {"cache": cache_is_usable(), "nogil": True, "error_model": "numpy"}
+FAST = {"nogil": True, "error_model": "numpy"}
 LOOP = {**FAST, "_nrt": False, "forceinline": True}
 
 
@@ -86,20 +49,48 @@ class Kernel:
         The function in Python.
     """
 
-    def __init__(self, function, signature, options):
+    every = []  # noqa: RUF012
+
+    def __init__(self, function, signature, notice, options):
         functools.update_wrapper(self, function)
-        self.py_func, self.signature = function, signature
-        self.compiled = njit(**options)(function)
-        self.lock = threading.Lock()
+        self.py_func, self._signature, self._notice = function, signature, notice
+        self._options, self._lock, self._compiled = options, threading.Lock(), None
+        Kernel.every.append(self)
 
     def __call__(self, *arguments):
-        if not self.compiled.signatures:
-            with self.lock:
-                self.compiled.compile(self.signature)
-                self.compiled.disable_compile()  # or it would be compiled anew for each callback
-        return self.compiled(*arguments)
+        compiled = self.compile() if self._compiled is None else self._compiled
+        return compiled(*arguments)
+
+    def compile(self):
+        """The compiled function: read from disk or compiled, by the first thread that asks."""
+        with self._lock:
+            if self._compiled is None:
+                compiled = keep_on_disk(njit(**self._options)(self.py_func))
+                with event.install_listener("numba:compile", Notice(compiled, self._notice)):
+                    compiled.compile(self._signature)
+                compiled.disable_compile()  # or it would be compiled anew for each callback
+                self._compiled = compiled
+        return self._compiled
 
 
-def kernel(signature, **options):
-    """Decorator: make a `Kernel` of a function; `options` are those of numba.njit."""
-    return lambda function: Kernel(function, signature, options)
+class Notice(event.Listener):
+    """Says, on standard error, that a function is compiled and not read from disk."""
+
+    def __init__(self, compiled, text):
+        self.compiled, self.text = compiled, text
+
+    def on_start(self, event):
+        if self.text and event.data["dispatcher"] is self.compiled:
+            print(f"csgld_core compiles {self.text}", file=sys.stderr, flush=True)
+
+    def on_end(self, event):
+        pass
+
+
+def kernel(signature, notice=None, **options):
+    """Decorator: make a `Kernel` of a function.
+
+    `notice` tells the user what is compiled and how long it takes, unless that is no time at all;
+    `options` are those of numba.njit.
+    """
+    return lambda function: Kernel(function, signature, notice, options)

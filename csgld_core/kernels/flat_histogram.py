@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import from_dtype, int64, njit, void
 
-from . import CALLBACK, FAST, GENERATOR, LOOP, MATRIX, NUMBERS, PROPOSE, kernel, tuple_type
+from . import CALLBACK, GENERATOR, LOOP, MATRIX, NUMBERS, PROPOSE, kernel, tuple_type
+from .cache import keep_on_disk
 from .energy_pdf import cell_of
 
 FLATNESS, ONE_OVER_T, SAMC = 0, 1, 2
@@ -82,12 +83,14 @@ PROGRESS = np.dtype(
 UP, DOWN = 1, 2
 
 
-@njit(cache=FAST["cache"], nogil=True)
+@keep_on_disk
+@njit(nogil=True)
 def no_propose(state, energy, proposal, data, generator):
     return math.nan
 
 
-@njit(cache=FAST["cache"], nogil=True)
+@keep_on_disk
+@njit(nogil=True)
 def no_callback(position, gradient, data, generator):
     return math.nan
 
@@ -205,7 +208,10 @@ def enter(propose, callback, data, generator, rules, walk):
                 state[i] = proposal[i]
 
 
-@kernel(void(*_MODEL, _RULES, _WALK, _LEARNED, int64), **LOOP)
+NOTICE = "its flat-histogram loop, once for this machine: about five seconds."
+
+
+@kernel(void(*_MODEL, _RULES, _WALK, _LEARNED, int64), NOTICE, **LOOP)
 def advance(propose, callback, data, generator, rules, walk, learned, stop):
     """Advance the walk to step `stop`: the one Metropolis loop of all schedules and models."""
     progress = walk.progress[0]

@@ -342,7 +342,10 @@ STATE_TYPE = type_of(
 )
 
 
-@kernel(int64(CALLBACK, STATE_TYPE, PLAN_TYPE, int64), **LOOP)
+NOTICE = "its sampler loop, once for this machine: about half a minute."
+
+
+@kernel(int64(CALLBACK, STATE_TYPE, PLAN_TYPE, int64), NOTICE, **LOOP)
 def advance(callback, state, plan, stop):
     """Advance one chain to step `stop`; 0, or 1 + the number of the walker that diverged."""
     walkers, draws, counters = state.walkers, state.draws, state.counters[0]

@@ -16,22 +16,23 @@ from numba.core.errors import NumbaError
 
 from .. import checks
 from ..kernels import CALLBACK, CALLBACK_SIGNATURE, FAST, GENERATOR, MATRIX, VECTOR, kernel
+from ..kernels.cache import keep_on_disk
 
 SHORT, LONG = "(position, gradient)", "(position, gradient, data, generator)"
-_OURS = set()
+OURS = set()  # the energies of this package
 
 
 def energy_function(function):
     """Decorator for the energies of this package: compiled when first used, and kept on disk."""
-    compiled = njit(**FAST)(function)
-    _OURS.add(compiled)
+    compiled = keep_on_disk(njit(**FAST)(function))
+    OURS.add(compiled)
     return compiled
 
 
 def compile_callback(name, function):
     """Compile a user's function to the signature of the loops."""
     if isinstance(function, Dispatcher) and (
-        function in _OURS or CALLBACK_SIGNATURE.args in function.overloads
+        function in OURS or CALLBACK_SIGNATURE.args in function.overloads
     ):
         return function
     long = _takes_all_four(name, function)
@@ -122,7 +123,7 @@ def _call(number, position, gradient):
         ) from None
 
 
-@kernel(void(CALLBACK, MATRIX, GENERATOR, MATRIX, VECTOR, MATRIX), cache=FAST["cache"], nogil=True)
+@kernel(void(CALLBACK, MATRIX, GENERATOR, MATRIX, VECTOR, MATRIX), nogil=True)
 def evaluate(callback, data, generator, positions, energies, gradients):
     """Fill the energy (n,) and the gradient (n, dim) at each of `positions` (n, dim)."""
     position, gradient = np.empty(positions.shape[1]), np.empty(positions.shape[1])
