@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from .. import checks, files
-from ..kernels.annealing import Places, accept, propose
+from ..kernels.metropolis import Places, accept_moves, propose_moves
 from ..results.weights import (
     WeightedSample,
     effective_sample_size,
@@ -203,12 +203,12 @@ class _Block:
 
     def _move(self, beta, step):
         """One random-walk Metropolis move of every particle for base^(1-beta) target^beta."""
-        evaluated = propose(*self.fixed, step, self.now, self.new)
+        evaluated = propose_moves(*self.fixed, step, self.now, self.new)
         if evaluated < 0:
             energies_inside(self.target, self.new.positions)  # raises: it names the point
         self.evaluations += evaluated
         self.new.log_base[:] = self.base.log_density(self.new.positions)
-        accept(self.generator, beta, self.now, self.new)
+        accept_moves(self.generator, beta, self.now, self.new)
 
 
 def annealed_importance_sampling(

@@ -4,6 +4,7 @@ Compiled to one fixed signature it is a value that the loops take as an argument
 compiled once for all targets.
 """
 
+import functools
 import inspect
 import itertools
 import warnings
@@ -15,24 +16,34 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 
 from .. import checks
-from ..kernels import CALLBACK, CALLBACK_SIGNATURE, FAST, GENERATOR, MATRIX, VECTOR, kernel
-from ..kernels.cache import keep_on_disk
+from ..kernels import (
+    CALLBACK,
+    CALLBACK_SIGNATURE,
+    FAST,
+    GENERATOR,
+    MATRIX,
+    ON_FIRST_USE,
+    VECTOR,
+    keep_on_disk,
+    kernel,
+)
 
 SHORT, LONG = "(position, gradient)", "(position, gradient, data, generator)"
-OURS = set()  # the energies of this package
+_OURS = set()
 
 
 def energy_function(function):
     """Decorator for the energies of this package: compiled when first used, and kept on disk."""
     compiled = keep_on_disk(njit(**FAST)(function))
-    OURS.add(compiled)
+    _OURS.add(compiled)
+    ON_FIRST_USE.append(functools.partial(compiled.compile, CALLBACK_SIGNATURE))
     return compiled
 
 
 def compile_callback(name, function):
     """Compile a user's function to the signature of the loops."""
     if isinstance(function, Dispatcher) and (
-        function in OURS or CALLBACK_SIGNATURE.args in function.overloads
+        function in _OURS or CALLBACK_SIGNATURE.args in function.overloads
     ):
         return function
     long = _takes_all_four(name, function)

@@ -11,8 +11,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 
 from .. import checks
-from ..kernels import PROPOSE_SIGNATURE
-from ..kernels.cache import keep_on_disk
+from ..kernels import PROPOSE_SIGNATURE, keep_on_disk
 
 
 def _propose(function):
