@@ -66,7 +66,7 @@ def check_interpreter():
     name = Path(sys.executable).name
     if sys.hexversion < 0x30B0000:
         sys.exit(
-            f'Python 3.11 or newer is needed. "{name}" is {sys.version.split()[0]}: '
+            f'Python 3.11 or newer is needed. "{name}" is not: '
             "try make PYTHON=python3.12, or python3.12 tasks.py"
         )
     try:
