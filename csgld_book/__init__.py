@@ -4,6 +4,13 @@ It imports the core, `csgld_core`, which never imports the book.
 """
 
 import importlib
+import importlib.util
+
+_NEEDED = ("IPython", "PIL", "ipywidgets", "matplotlib", "nbclient", "nbformat")
+if _missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
+    raise ImportError(
+        f'csgld_book needs {", ".join(_missing)}, not found here: pip install "csgld_core[book]"'
+    )
 
 __all__ = [
     "animation",

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import tomllib
 from pathlib import Path
@@ -13,10 +14,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import csgld_core
+import tasks
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-MAKEFILE = (ROOT / "Makefile").read_text()
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+BASE = PROJECT["project"]["dependencies"]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 
 
@@ -29,10 +32,9 @@ def requirements(lines):
 
 def declared(lock):
     """What pyproject.toml asks of a lock."""
-    groups = PROJECT["project"]["optional-dependencies"]
-    lines = [*PROJECT["project"]["dependencies"], *PROJECT["build-system"]["requires"]]
+    lines = [*BASE, *EXTRAS["book"], *PROJECT["build-system"]["requires"]]
     if lock == "requirements-dev.lock":
-        lines += [line for group in groups.values() for line in group]
+        lines += [line for extra in EXTRAS.values() for line in extra]
     return requirements(lines)
 
 
@@ -50,21 +52,27 @@ def pins(lock):
 # --- dependencies ---------------------------------------------------------------------------------
 
 
-def test_conda_environment_has_the_names_and_bounds_of_the_project():
+def test_the_core_needs_four_packages():
+    assert requirements(BASE).keys() == {"numba", "numpy", "scipy", "tqdm"}
+
+
+def test_developers_get_every_extra():
+    (own,) = [Requirement(line) for line in EXTRAS["dev"] if line.startswith("csgld_core[")]
+    assert own.extras == EXTRAS.keys() - {"dev"}
+
+
+def test_conda_environment_has_the_names_and_bounds_of_core_and_book():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     *conda, pip = environment["dependencies"]
     assert environment["channels"] == ["conda-forge"]
     assert pip == {"pip": ["-e ."]}
     found = {name: str(r.specifier) for name, r in requirements(conda).items()}
-    wanted = {
-        name: str(r.specifier)
-        for name, r in requirements(PROJECT["project"]["dependencies"]).items()
-    }
+    wanted = {name: str(r.specifier) for name, r in requirements([*BASE, *EXTRAS["book"]]).items()}
     assert found == {"python": PROJECT["project"]["requires-python"], "pip": "", **wanted}
 
 
 def test_build_group_is_the_build_backend():
-    # The locks get the backend through this group; the Makefile builds without isolation.
+    # The locks get the backend through this group; tasks.py builds without isolation.
     assert PROJECT["dependency-groups"]["build"] == PROJECT["build-system"]["requires"]
 
 
@@ -95,31 +103,117 @@ def test_development_lock_extends_the_readers_lock():
     assert readers.items() <= development.items()
 
 
-# --- make -----------------------------------------------------------------------------------------
+# --- tasks and make -------------------------------------------------------------------------------
+
+# Not as part of the make that may run these tests.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
 
 
-def targets():
-    return set(re.search(r"^\.PHONY:(.*)$", MAKEFILE, re.MULTILINE)[1].split())
+def said(*command):
+    """What a command prints: (exit status, standard output, standard error)."""
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
 
 
-def test_every_make_target_in_the_documents_exists():
+def test_make_has_a_target_for_every_task():
+    makefile = (ROOT / "Makefile").read_text()
+    (listed,) = re.findall(r"^TASKS := (.*)$", makefile, re.MULTILINE)
+    assert set(listed.split()) == set(tasks.TASKS)
+
+
+def test_every_task_in_the_documents_exists():
     text = "".join((ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md"))
     # Code only: fenced, indented or between backticks. Elsewhere "make" is a verb.
     code = re.findall(r"^```.*?^```|^ {4}.*?$|`[^`\n]+`", text, re.MULTILINE | re.DOTALL)
-    named = set(re.findall(r"\bmake +(?:[A-Z]+=\S+ +)*([a-z]\w*)", "\n".join(code)))
+    named = set(re.findall(r"\b(?:make|tasks\.py) +(?:[A-Z]+=\S+ +)*([a-z]\w*)", "\n".join(code)))
     assert named
-    assert named <= targets()
+    assert named <= set(tasks.TASKS)
 
 
-def test_every_target_has_a_rule_and_make_help_lists_it():
-    # Not as part of the make that may run this test.
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
-    shown = subprocess.run(
-        ["make", "help"], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
-    assert shown.stderr == ""
-    assert set(re.findall(r"^make (\w+) +\S", shown.stdout, re.MULTILINE)) == targets()
-    assert targets() == set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+@pytest.mark.parametrize("caller", [("make",), (sys.executable, "tasks.py")])
+def test_help_lists_every_task(caller):
+    shown = [said(*caller, *name) for name in (["help"], [])]
+    assert shown[0] == shown[1]
+    status, out, err = shown[0]
+    assert (status, err) == (0, "")
+    name = "make" if caller[0] == "make" else "python tasks.py"
+    assert re.findall(rf"^{name} (\w+) +\S", out, re.MULTILINE) == list(tasks.TASKS)
+
+
+@pytest.mark.parametrize("target", ["help", "test", "clean"])
+def test_make_names_a_python_that_is_not_there(target):
+    status, out, err = said("make", target, "PYTHON=nope")
+    assert status != 0
+    assert out == ""
+    assert '"nope" was not found' in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [(["tset"], 'there is no task "tset"'), (["test", "SEDS=3"], 'there is no setting "SEDS"')],
+)
+def test_a_wrong_name_is_named_with_those_allowed(arguments, named):
+    status, out, err = said(sys.executable, "tasks.py", *arguments)
+    assert (status, out) == (1, "")
+    assert err.startswith(named)
+    assert err.count("\n") == 1
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """The commands of a task, which are not run."""
+    found = []
+    monkeypatch.setattr(tasks, "run", lambda *command, **environment: found.append(command[1:]))
+    monkeypatch.setattr(tasks, "build", lambda: None)
+    for name in tasks.SETTINGS:
+        monkeypatch.setenv(name, "")
+    return found
+
+
+def test_settings_of_reproduce_arrive(commands):
+    words = ["ONLY=05 mean_error", "SEEDS=40", "SEED=1000", "WORKERS=1", "FULL=1"]
+    tasks.main(["reproduce", *words])
+    options = ("05", "mean_error", "--seeds=40", "--seed=1000", "--workers=1", "--full")
+    assert commands[-1] == ("-m", "csgld_book.reproduce", *options)
+
+
+def test_without_settings_all_is_reproduced(commands):
+    tasks.main(["reproduce"])
+    assert commands[-1] == ("-m", "csgld_book.reproduce")
+
+
+def test_a_failed_command_fails_the_task(monkeypatch):
+    with pytest.raises(SystemExit) as failure:
+        tasks.run(sys.executable, "-c", "raise SystemExit(3)")
+    assert failure.value.code == 3
+
+
+@pytest.mark.parametrize("changed", ["requirements.lock", "pyproject.toml", None])
+def test_the_environment_is_built_anew_after_a_change(tmp_path, monkeypatch, changed):
+    monkeypatch.setattr(tasks, "PYTHON", Path(sys.executable))
+    stamp = tmp_path / "ready"
+    sources = [tmp_path / name for name in ("requirements.lock", "pyproject.toml")]
+    for n, path in enumerate([*sources, stamp]):
+        path.touch()
+        os.utime(path, (n, n))
+    if changed:
+        os.utime(tmp_path / changed, (9, 9))
+    assert tasks.up_to_date(stamp, *sources) == (changed is None)
+    stamp.unlink()
+    assert not tasks.up_to_date(stamp, *sources)
+
+
+def test_an_old_python_is_named(monkeypatch):
+    monkeypatch.setattr(sys, "hexversion", 0x30A0000)
+    with pytest.raises(SystemExit, match=r"^Python 3.11 or newer is needed. .* is not: .*$"):
+        tasks.check_interpreter()
+
+
+def test_a_missing_venv_module_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ensurepip", None)
+    with pytest.raises(SystemExit, match=r"^.* has no venv module.*apt install python3-venv$"):
+        tasks.check_interpreter()
 
 
 # --- citation -------------------------------------------------------------------------------------

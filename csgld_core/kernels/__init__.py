@@ -1,20 +1,23 @@
-"""Compiled code: the loops of all samplers, how they are compiled, and where the result is kept.
+"""Compiled code: the loops of all samplers, and how they are compiled.
 
-A loop is compiled when it is called for the first time, and numba keeps it on disk. Numba notices
-an edited function, but not an edited function that it calls in another file. The loops call several
-files, so all of them are compiled anew if any file of this folder has changed.
+A loop is compiled when it is called for the first time, not when this package is imported. The
+result is kept on disk, so that only the first process on a machine compiles.
 """
 
 import contextlib
 import functools
 import hashlib
-import os
+import inspect
+import re
+import sys
 import threading
 import warnings
 from pathlib import Path
 
 import numpy as np
 from numba import float64, int64, njit, types
+from numba.core import event
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.types import FunctionType
 from numba.core.types.npytypes import NumPyRandomGeneratorType
 
@@ -25,45 +28,10 @@ CALLBACK = FunctionType(CALLBACK_SIGNATURE)  # (position, gradient, data, genera
 PROPOSE_SIGNATURE = float64(VECTOR, float64, VECTOR, MATRIX, GENERATOR)
 PROPOSE = FunctionType(PROPOSE_SIGNATURE)  # (state, energy, proposal, data, generator) -> energy
 
-STAMP = "sources.sha256"
-
-
-def drop_stale_cache(cache, sources):
-    """Remove compiled code from the folder `cache` unless it belongs to the files in `sources`."""
-    files = sorted(sources.glob("*.py"))
-    digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
-    stamp = cache / STAMP
-    with contextlib.suppress(OSError):  # a read-only installation does not change
-        if stamp.exists() and stamp.read_text() == digest:
-            return
-        for stale in [*cache.glob("*.nbi"), *cache.glob("*.nbc")]:
-            stale.unlink(missing_ok=True)
-        cache.mkdir(parents=True, exist_ok=True)
-        fresh = cache / f"{STAMP}.{os.getpid()}"
-        fresh.write_text(digest)
-        fresh.replace(stamp)
-
-
-def cache_is_usable():
-    """Whether numba finds a folder for compiled code; what is stale there is removed."""
-    try:
-        folder = njit(cache=True)(cache_is_usable).stats.cache_path  # compiles nothing
-    except RuntimeError:
-        warnings.warn(
-            "compiled code cannot be kept: neither this package's folder nor your home can be "
-            "written. Every process compiles anew, which takes up to a minute. Set NUMBA_CACHE_DIR "
-            "to a folder that can be written",
-            stacklevel=2,
-        )
-        return False
-    drop_stale_cache(Path(folder), Path(__file__).parent)
-    return True
-
-
 # How callbacks are compiled, and how loops are. The arrays that a loop touches belong to Python for
 # the whole call. Counting references to them inside a loop would cost more than the arithmetic, so
 # it is switched off; in return these functions must not allocate.
-FAST = {"cache": cache_is_usable(), "nogil": True, "error_model": "numpy"}
+FAST = {"nogil": True, "error_model": "numpy"}
 LOOP = {**FAST, "_nrt": False, "forceinline": True}
 
 
@@ -77,6 +45,86 @@ def tuple_type(named_tuple, **fields):
     return types.NamedTuple(kinds, named_tuple)
 
 
+# --- on disk --------------------------------------------------------------------------------------
+
+# Numba keeps compiled code in the first of these folders that can be written: NUMBA_CACHE_DIR,
+# `__pycache__` beside the source, the user's cache folder. Three things are added here.
+# - Numba notices an edited function, but not an edited function that it calls in another file. So
+#   the names of the cached files carry a digest of all sources: old code is never found.
+# - What is damaged, or was written elsewhere and cannot be read, counts as not there.
+# - Where nothing can be written, everything still works.
+
+HERE = Path(__file__).parent
+
+
+def keep_on_disk(compiled):
+    """Let `compiled`, made with numba.njit, look on disk before it compiles; returns it."""
+    try:
+        compiled._cache = Cache(compiled.py_func)
+    except (RuntimeError, OSError):  # numba finds no folder; there is no source
+        _warn_that_nothing_is_kept()
+    return compiled
+
+
+@functools.cache  # once is enough
+def _warn_that_nothing_is_kept():
+    warnings.warn(
+        "compiled code cannot be kept: neither the folder of csgld_core nor your cache folder can "
+        "be written. Every process compiles anew, which takes up to a minute. Set NUMBA_CACHE_DIR "
+        "to a folder that can be written",
+        stacklevel=3,
+    )
+
+
+def digest_of_sources(function):
+    """Of all that `function` may call: the files of this folder, elsewhere its own file."""
+    own = Path(inspect.getfile(function))
+    sources = sorted(HERE.glob("*.py")) if own.parent == HERE else [own]
+    return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+
+
+class Cache(FunctionCache):
+    """Numba's cache of one function, which never stands in the way of compiling."""
+
+    def __init__(self, function):
+        super().__init__(function)
+        digest = digest_of_sources(function)
+        self._name = f"{self._impl.filename_base}.{digest}"
+        self._cache_file = IndexDataCacheFile(self._cache_path, self._name, digest)
+
+    def load_overload(self, signature, context):
+        """What is on disk, or None."""
+        try:
+            return super().load_overload(signature, context)
+        except Exception:  # a damaged file fails in many ways
+            with contextlib.suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, signature, compiled):
+        """Keep `compiled` instead of what earlier sources gave."""
+        with contextlib.suppress(Exception):  # such as a full disk: it is compiled all the same
+            super().save_overload(signature, compiled)
+            self._remove_older()
+
+    def _remove_older(self):
+        any_line = re.sub(r"-\d+\.", "-*.", self._impl.filename_base, count=1)
+        for file in Path(self._cache_path).glob(f"{any_line}.*"):
+            if not file.name.startswith(self._name):
+                file.unlink(missing_ok=True)
+
+
+# --- on the first call ----------------------------------------------------------------------------
+
+ON_FIRST_USE = []  # functions that compile what this package has
+
+
+def compile_all():
+    """Compile now, or read from disk, what would be at its first use."""
+    for compile_one in ON_FIRST_USE:
+        compile_one()
+
+
 class Kernel:
     """A function that is compiled to one signature when it is first called.
 
@@ -86,25 +134,46 @@ class Kernel:
         The function in Python.
     """
 
-    def __init__(self, function, signature, options):
+    def __init__(self, function, signature, notice, options):
         functools.update_wrapper(self, function)
-        self.py_func, self.signature = function, signature
-        self.compiled = njit(**options)(function)
-        self.ready, self.lock = False, threading.Lock()
+        self.py_func, self._signature, self._notice = function, signature, notice
+        self._options, self._lock, self._compiled = options, threading.Lock(), None
+        ON_FIRST_USE.append(self.compile)
 
     def __call__(self, *arguments):
-        if not self.ready:
-            with self.lock:
-                self._compile()
-        return self.compiled(*arguments)
+        compiled = self.compile() if self._compiled is None else self._compiled
+        return compiled(*arguments)
 
-    def _compile(self):
-        if not self.ready:  # or another thread was faster
-            self.compiled.compile(self.signature)
-            self.compiled.disable_compile()  # or it would be compiled anew for each callback
-            self.ready = True
+    def compile(self):
+        """The compiled function: read from disk or compiled, by the first thread that asks."""
+        with self._lock:
+            if self._compiled is None:
+                compiled = keep_on_disk(njit(**self._options)(self.py_func))
+                with event.install_listener("numba:compile", Notice(compiled, self._notice)):
+                    compiled.compile(self._signature)
+                compiled.disable_compile()  # or it would be compiled anew for each callback
+                self._compiled = compiled
+        return self._compiled
 
 
-def kernel(signature, **options):
-    """Decorator: make a `Kernel` of a function; `options` are those of numba.njit."""
-    return lambda function: Kernel(function, signature, options)
+class Notice(event.Listener):
+    """Says, on standard error, that a function is compiled and not read from disk."""
+
+    def __init__(self, compiled, text):
+        self.compiled, self.text = compiled, text
+
+    def on_start(self, event):
+        if self.text and event.data["dispatcher"] is self.compiled:
+            print(f"csgld_core compiles {self.text}", file=sys.stderr, flush=True)
+
+    def on_end(self, event):
+        pass
+
+
+def kernel(signature, notice=None, **options):
+    """Decorator: make a `Kernel` of a function.
+
+    `notice` tells the user what is compiled and how long it takes, unless that is no time at all;
+    `options` are those of numba.njit.
+    """
+    return lambda function: Kernel(function, signature, notice, options)

@@ -24,9 +24,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from numba import njit, void
 
-from . import LOOP
+from . import LOOP, VECTOR, kernel, tuple_type
 
 CONSISTENT, CELL, INTERACTING = 0, 1, 2  # gains
 CONTINUOUS, PIECEWISE = 0, 1  # weights
@@ -83,7 +83,7 @@ def energy_pdf(theta, contour):
         total=np.array([mass.sum(), 0.0]),
         log_psi=np.empty(contour.nodes),
     )
-    build_log_psi(state, contour)
+    prepare(state, contour)
     return state
 
 
@@ -238,7 +238,16 @@ def rescale(pdf, contour):
         add_exactly(pdf.total, mass[cell])
 
 
-@njit(**LOOP)
+PDF_TYPE, CONTOUR_TYPE = tuple_type(EnergyPdf), tuple_type(Contour)
+
+
+@kernel(void(PDF_TYPE, CONTOUR_TYPE), **LOOP)
+def prepare(pdf, contour):
+    """Build log Psi for a theta from outside."""
+    build_log_psi(pdf, contour)
+
+
+@kernel(void(PDF_TYPE, CONTOUR_TYPE, VECTOR, VECTOR, VECTOR, VECTOR), **LOOP)
 def log_psi_at_all(pdf, contour, energies, values, slopes, log_weights):
     """Fill log Psi, its slope and the log weight at each energy."""
     for i in range(energies.size):

@@ -347,7 +347,10 @@ STATE_TYPE = type_of(
 )
 
 
-@kernel(int64(CALLBACK, MATRIX, GENERATOR, STATE_TYPE, PLAN_TYPE, int64), **LOOP)
+NOTICE = "its sampler loop, once for this machine: about half a minute."
+
+
+@kernel(int64(CALLBACK, MATRIX, GENERATOR, STATE_TYPE, PLAN_TYPE, int64), NOTICE, **LOOP)
 def advance(callback, data, generator, state, plan, stop):
     """Advance one chain to step `stop`; 0, or 1 + the number of the walker that diverged."""
     source = Source(callback, data, generator)

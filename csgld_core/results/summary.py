@@ -60,10 +60,9 @@ def _percent(share):
 
 def _remedy(run):
     """What helps a chain that hardly moves about."""
-    sampler = run.settings.get("sampler")
     if run.energy_pdfs is not None:
         return "raise zeta" if run.settings["zeta"] < 1 else "take larger steps"
-    if sampler == "replica_exchange_sgld":
+    if run.settings.get("sampler") == "replica_exchange_sgld":
         return "change high_temperature"
     return "use a sampler that crosses barriers"
 
@@ -162,9 +161,8 @@ def _flattening(run, trapped):
 
 
 def _round_trips(run):
-    trips, verdict = diagnostics.energy_round_trips(run), None
+    trips, reason, verdict = diagnostics.energy_round_trips(run), None, None
     total, none = int(trips.sum()), np.flatnonzero(trips == 0).tolist()
-    reason = None
     if total < ENOUGH_ROUND_TRIPS:
         reason = f"{total or 'no'} round trip{'s' * (total > 1)} in energy: too few to weigh low "
         reason += "against high energies"
@@ -313,18 +311,15 @@ class Summary:
         table = [("", "diagnostic", "value", "good")]
         table += [("!" if r.verdict else "", r.name, r.shown, r.good) for r in self.rows]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = [part for line in self.heading for part in textwrap.wrap(line, WIDTH)]
-        lines.append("")
+        lines = [*(part for line in self.heading for part in textwrap.wrap(line, WIDTH)), ""]
         for row in table:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
             lines.append("  ".join(cells).rstrip())
         lines += [*textwrap.wrap(self.note, WIDTH), ""]
         if not self.verdicts:
             return "\n".join(lines + textwrap.wrap(NOTHING, WIDTH))
-        items = [
-            textwrap.wrap(v, WIDTH, initial_indent="- ", subsequent_indent="  ")
-            for v in self.verdicts
-        ]
+        indents = {"initial_indent": "- ", "subsequent_indent": "  "}
+        items = [textwrap.wrap(verdict, WIDTH, **indents) for verdict in self.verdicts]
         for n, item in enumerate(items):
             rest = items[n:]
             if len(lines) + sum(map(len, rest)) <= LINES or len(lines) + len(item) < LINES:
@@ -346,11 +341,8 @@ class Summary:
             for r in self.rows
         ]
         head = "<br>".join(html.escape(line) for line in self.heading)
-        if self.verdicts:
-            verdicts = "".join(f"<li>{html.escape(verdict)}</li>" for verdict in self.verdicts)
-            verdicts = f"<ul>{verdicts}</ul>"
-        else:
-            verdicts = f"<p>{html.escape(NOTHING)}</p>"
+        items = "".join(f"<li>{html.escape(verdict)}</li>" for verdict in self.verdicts)
+        verdicts = f"<ul>{items}</ul>" if items else f"<p>{html.escape(NOTHING)}</p>"
         return (
             f"<div><p>{head}</p><table>{row('th', ('diagnostic', 'value', 'good'))}"
             f"{''.join(body)}</table><p><small>{html.escape(self.note)}</small></p>{verdicts}</div>"

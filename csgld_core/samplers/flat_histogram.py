@@ -22,7 +22,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from .. import checks, files
-from ..kernels.flat_histogram import (
+from ..kernels.metropolis import (
     ENTRY_MOVES,
     FLATNESS,
     ONE_OVER_T,

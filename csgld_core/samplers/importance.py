@@ -5,14 +5,12 @@ R. M. Neal, Annealed importance sampling, Statistics and Computing 11, 125 (2001
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
-from numba import float64, int64, void
 from scipy import stats
 
 from .. import checks, files
-from ..kernels import CALLBACK, FAST, GENERATOR, MATRIX, kernel, tuple_type
+from ..kernels.metropolis import Places, accept_moves, propose_moves
 from ..results.weights import (
     WeightedSample,
     effective_sample_size,
@@ -175,53 +173,6 @@ BLOCK = 1000  # particles that share a generator and are moved together
 _EVERYWHERE = np.array([[-np.inf], [np.inf]])
 
 
-class _Places(NamedTuple):
-    """Where particles are."""
-
-    positions: np.ndarray  # (n, dim)
-    log_base: np.ndarray  # (n,) log density of the base
-    log_target: np.ndarray  # (n,) -U / tau, minus infinity outside the box
-
-
-_PLACES = tuple_type(_Places, positions=MATRIX)
-
-
-@kernel(
-    int64(CALLBACK, MATRIX, GENERATOR, MATRIX, float64, float64, _PLACES, _PLACES),
-    cache=FAST["cache"],
-    nogil=True,
-)
-def _propose(callback, data, generator, box, temperature, step, now, new):
-    """A random-walk move of every particle: how many energies that took, -1 if one is no number."""
-    particles, dim = now.positions.shape
-    position, gradient = np.empty(dim), np.empty(dim)
-    evaluated, wrong = 0, False
-    for n in range(particles):
-        inside = True
-        for i in range(dim):
-            position[i] = now.positions[n, i] + step * generator.standard_normal()
-            inside &= box[0, i] <= position[i] <= box[1, i]
-        new.positions[n] = position
-        new.log_target[n] = -math.inf
-        if inside:
-            new.log_target[n] = -callback(position, gradient, data, generator) / temperature
-            evaluated += 1
-            wrong |= not new.log_target[n] < math.inf
-    return -1 if wrong else evaluated
-
-
-@kernel(void(GENERATOR, float64, _PLACES, _PLACES), cache=FAST["cache"], nogil=True)
-def _accept(generator, beta, now, new):
-    """Metropolis for base^(1-beta) target^beta; where either density is 0, NaN is a rejection."""
-    for n in range(now.log_base.size):
-        log_ratio = (1.0 - beta) * (new.log_base[n] - now.log_base[n])
-        log_ratio += beta * (new.log_target[n] - now.log_target[n])
-        if -generator.standard_exponential() < log_ratio:
-            now.positions[n] = new.positions[n]
-            now.log_base[n] = new.log_base[n]
-            now.log_target[n] = new.log_target[n]
-
-
 class _Block:
     """Some of the particles, in a form that `in_chunks` can advance from level to level."""
 
@@ -233,8 +184,8 @@ class _Block:
         self.betas, self.steps, self.moves = betas, steps, moves
         positions = base.draw(particles, self.generator)
         energies, self.evaluations = energies_inside(target, positions)
-        self.now = _Places(positions, base.log_density(positions), -energies / temperature)
-        self.new = _Places(*(np.empty_like(array) for array in self.now))
+        self.now = Places(positions, base.log_density(positions), -energies / temperature)
+        self.new = Places(*(np.empty_like(array) for array in self.now))
         box = _EVERYWHERE * np.ones(target.dim) if target.box is None else target.box
         self.fixed = (target.callback, target.data, self.generator, box, temperature)
         self.log_weights = np.zeros(particles)
@@ -252,12 +203,12 @@ class _Block:
 
     def _move(self, beta, step):
         """One random-walk Metropolis move of every particle for base^(1-beta) target^beta."""
-        evaluated = _propose(*self.fixed, step, self.now, self.new)
+        evaluated = propose_moves(*self.fixed, step, self.now, self.new)
         if evaluated < 0:
             energies_inside(self.target, self.new.positions)  # raises: it names the point
         self.evaluations += evaluated
         self.new.log_base[:] = self.base.log_density(self.new.positions)
-        _accept(self.generator, beta, self.now, self.new)
+        accept_moves(self.generator, beta, self.now, self.new)
 
 
 def annealed_importance_sampling(

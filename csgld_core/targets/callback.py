@@ -4,6 +4,7 @@ Compiled to one fixed signature it is a value that the loops take as an argument
 compiled once for all targets.
 """
 
+import functools
 import inspect
 import itertools
 import warnings
@@ -15,7 +16,17 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 
 from .. import checks
-from ..kernels import CALLBACK, CALLBACK_SIGNATURE, FAST, GENERATOR, MATRIX, VECTOR, kernel
+from ..kernels import (
+    CALLBACK,
+    CALLBACK_SIGNATURE,
+    FAST,
+    GENERATOR,
+    MATRIX,
+    ON_FIRST_USE,
+    VECTOR,
+    keep_on_disk,
+    kernel,
+)
 
 SHORT, LONG = "(position, gradient)", "(position, gradient, data, generator)"
 _OURS = set()
@@ -23,8 +34,9 @@ _OURS = set()
 
 def energy_function(function):
     """Decorator for the energies of this package: compiled when first used, and kept on disk."""
-    compiled = njit(**FAST)(function)
+    compiled = keep_on_disk(njit(**FAST)(function))
     _OURS.add(compiled)
+    ON_FIRST_USE.append(functools.partial(compiled.compile, CALLBACK_SIGNATURE))
     return compiled
 
 
@@ -122,7 +134,7 @@ def _call(number, position, gradient):
         ) from None
 
 
-@kernel(void(CALLBACK, MATRIX, GENERATOR, MATRIX, VECTOR, MATRIX), cache=FAST["cache"], nogil=True)
+@kernel(void(CALLBACK, MATRIX, GENERATOR, MATRIX, VECTOR, MATRIX), nogil=True)
 def evaluate(callback, data, generator, positions, energies, gradients):
     """Fill the energy (n,) and the gradient (n, dim) at each of `positions` (n, dim)."""
     position, gradient = np.empty(positions.shape[1]), np.empty(positions.shape[1])

@@ -11,7 +11,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 
 from .. import checks
-from ..kernels import FAST, PROPOSE_SIGNATURE
+from ..kernels import PROPOSE_SIGNATURE, keep_on_disk
 
 __all__ = ["DiscreteTarget", "ising"]
 
@@ -115,7 +115,8 @@ class DiscreteTarget:
             state, proposal = proposal, state
 
 
-@njit(cache=FAST["cache"], nogil=True)
+@keep_on_disk
+@njit(nogil=True)
 def _flip(state, energy, proposal, data, generator):
     # Row i of data: the four neighbours of spin i.
     for i in range(state.size):

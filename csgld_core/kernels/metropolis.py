@@ -1,15 +1,16 @@
-"""The one Metropolis loop of Wang-Landau sampling and SAMC.
+"""Random-walk Metropolis: the one loop of Wang-Landau sampling and SAMC, and moves for annealing.
 
-The algorithms are described at the top of `csgld_core/samplers/flat_histogram.py`.
+The algorithms are described at the top of `csgld_core/samplers/flat_histogram.py`, and in
+`csgld_core/samplers/importance.py`.
 """
 
 import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import from_dtype, int64, njit, void
+from numba import float64, from_dtype, int64, njit, void
 
-from . import CALLBACK, FAST, GENERATOR, LOOP, MATRIX, NUMBERS, PROPOSE, kernel, tuple_type
+from . import CALLBACK, GENERATOR, LOOP, MATRIX, NUMBERS, PROPOSE, keep_on_disk, kernel, tuple_type
 from .energy_pdf import cell_of
 
 FLATNESS, ONE_OVER_T, SAMC = 0, 1, 2
@@ -82,12 +83,14 @@ PROGRESS = np.dtype(
 UP, DOWN = 1, 2
 
 
-@njit(cache=FAST["cache"], nogil=True)
+@keep_on_disk
+@njit(nogil=True)
 def no_propose(state, energy, proposal, data, generator):
     return math.nan
 
 
-@njit(cache=FAST["cache"], nogil=True)
+@keep_on_disk
+@njit(nogil=True)
 def no_callback(position, gradient, data, generator):
     return math.nan
 
@@ -205,7 +208,10 @@ def enter(propose, callback, data, generator, rules, walk):
                 state[i] = proposal[i]
 
 
-@kernel(void(*_MODEL, _RULES, _WALK, _LEARNED, int64), **LOOP)
+NOTICE = "its flat-histogram loop, once for this machine: about five seconds."
+
+
+@kernel(void(*_MODEL, _RULES, _WALK, _LEARNED, int64), NOTICE, **LOOP)
 def advance(propose, callback, data, generator, rules, walk, learned, stop):
     """Advance the walk to step `stop`: the one Metropolis loop of all schedules and models."""
     progress = walk.progress[0]
@@ -243,3 +249,52 @@ def advance(propose, callback, data, generator, rules, walk, learned, stop):
     for i in range(state.size):  # after an odd number of moves the two have changed places
         here, there = state[i], proposal[i]
         walk.state[i], walk.proposal[i] = here, there
+
+
+# --- annealed importance sampling: many particles at once -----------------------------------------
+
+
+class Places(NamedTuple):
+    """Where particles are."""
+
+    positions: np.ndarray  # (n, dim)
+    log_base: np.ndarray  # (n,) log density of the base
+    log_target: np.ndarray  # (n,) -U / tau, minus infinity outside the box
+
+
+PLACES = tuple_type(Places, positions=MATRIX)
+
+
+@kernel(
+    int64(CALLBACK, MATRIX, GENERATOR, MATRIX, float64, float64, PLACES, PLACES),
+    nogil=True,
+)
+def propose_moves(callback, data, generator, box, temperature, step, now, new):
+    """A random-walk move of every particle: how many energies that took, -1 if one is no number."""
+    particles, dim = now.positions.shape
+    position, gradient = np.empty(dim), np.empty(dim)
+    evaluated, wrong = 0, False
+    for n in range(particles):
+        inside = True
+        for i in range(dim):
+            position[i] = now.positions[n, i] + step * generator.standard_normal()
+            inside &= box[0, i] <= position[i] <= box[1, i]
+        new.positions[n] = position
+        new.log_target[n] = -math.inf
+        if inside:
+            new.log_target[n] = -callback(position, gradient, data, generator) / temperature
+            evaluated += 1
+            wrong |= not new.log_target[n] < math.inf
+    return -1 if wrong else evaluated
+
+
+@kernel(void(GENERATOR, float64, PLACES, PLACES), nogil=True)
+def accept_moves(generator, beta, now, new):
+    """Metropolis for base^(1-beta) target^beta; where either density is 0, NaN is a rejection."""
+    for n in range(now.log_base.size):
+        log_ratio = (1.0 - beta) * (new.log_base[n] - now.log_base[n])
+        log_ratio += beta * (new.log_target[n] - now.log_target[n])
+        if -generator.standard_exponential() < log_ratio:
+            now.positions[n] = new.positions[n]
+            now.log_base[n] = new.log_base[n]
+            now.log_target[n] = new.log_target[n]
