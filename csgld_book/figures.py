@@ -51,6 +51,11 @@ def plain(value):
     return value
 
 
+def versions():
+    """Versions of what a figure depends on."""
+    return files.versions(matplotlib)
+
+
 def notebook():
     """Name of the notebook that runs, without ending; None outside of one."""
     given = os.environ.get("CSGLD_NOTEBOOK")  # set by notebooks.execute
@@ -71,7 +76,7 @@ def _note(name, endings, fig, caption, seeds, settings, function):
         "function": function or getattr(fig, "made_by", None),
         "seeds": plain(seeds),
         "settings": plain(settings),
-        "versions": files.versions(matplotlib),
+        "versions": versions(),
         "data_hash": figure_data.digest(data),
     }
     write(path, json.dumps(dict(sorted(manifest.items())), indent=1) + "\n")

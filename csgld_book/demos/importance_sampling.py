@@ -84,7 +84,7 @@ def _histogram(ax, target, sample, temperature):
 
 
 def importance_sampling(live=True):
-    """Weigh draws of an easier density: what are they worth?
+    """Weight draws of an easier density: what are they worth?
 
     Parameters
     ----------

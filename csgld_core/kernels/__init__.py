@@ -94,9 +94,10 @@ class Kernel:
 
     def __call__(self, *arguments):
         if not self.compiled.signatures:
-            with self.lock:
-                self.compiled.compile(self.signature)
-                self.compiled.disable_compile()  # or it would be compiled anew for each callback
+            with self.lock:  # another thread may have compiled it meanwhile
+                if not self.compiled.signatures:
+                    self.compiled.compile(self.signature)
+                    self.compiled.disable_compile()  # or each callback would compile it anew
         return self.compiled(*arguments)
 
 
