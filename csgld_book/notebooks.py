@@ -1,7 +1,8 @@
 """Execute notebooks, and make the students' version from the instructor's.
 
-`notebooks/solutions/NN_name.ipynb` is the source: its exercise cells hold a solution between
-`### BEGIN SOLUTION` and `### END SOLUTION`. `notebooks/NN_name.ipynb` is made from it.
+`notebooks/solutions/NN_name.ipynb` is the source, without outputs: its exercise cells hold a
+solution between `### BEGIN SOLUTION` and `### END SOLUTION`. `notebooks/NN_name.ipynb` is made from
+it, and stored with its outputs.
 """
 
 import copy
