@@ -1,5 +1,6 @@
 """The form of the notebooks, their two versions, and their exercises."""
 
+import functools
 import itertools
 import json
 import re
@@ -195,12 +196,19 @@ def _catalogue():
     sources.CLAIMS.update(kept)
 
 
-def attempt(name, number, answer):
-    """Run what exercise `number` of a notebook needs, an answer or the empty one, and its check."""
-    notebook = notebooks.read(ROOT / "notebooks" / f"{name}.ipynb")
-    scope = {}
+@functools.cache
+def needed(name):
+    """The student's notebook, and what is there after the cells that its exercises need."""
+    notebook, scope = notebooks.read(ROOT / "notebooks" / f"{name}.ipynb"), {}
     for text in answers(name)["NEEDED"]:
         exec(cell_with(notebook, text), scope)
+    return notebook, scope
+
+
+def attempt(name, number, answer):
+    """Run what exercise `number` of a notebook needs, an answer or the empty one, and its check."""
+    notebook, scope = needed(name)
+    scope = dict(scope)  # what one attempt defines, the next does not see
     empty, check = exercises(notebook)[number - 1]
     exec(empty if answer is None else answer, scope)
     exec(check, scope)
