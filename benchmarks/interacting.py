@@ -3,9 +3,8 @@
     python -m benchmarks.interacting
 
 writes INTERACTING.md and interacting.json. On E2 with exact energies, so that the truth theta* is
-known by quadrature. For each arrangement and gain schedule, with and without Polyak averaging over
-the last half: the variance of theta over seeds and its squared distance from theta*, both summed
-over cells.
+known by quadrature. For each arrangement and gain schedule: the variance of theta over seeds, and
+its squared distance from theta*, both summed over cells.
 """
 
 import json
@@ -37,10 +36,10 @@ ARRANGEMENTS = {
 }
 
 
-def thetas(name, schedule, averaging):
+def thetas(name, schedule):
     """The energy PDF of every seed, (seeds, bins)."""
     sampler, chains = ARRANGEMENTS[name]
-    scheme = cc.ContourScheme(slope="smooth", gain_schedule=schedule, averaging=averaging)
+    scheme = cc.ContourScheme(slope="smooth", gain_schedule=schedule)
     steps = GRADIENTS // chains
     settings = {**SETTINGS, "steps": steps, "thin": steps, "burn_in": 0, "scheme": scheme}
     runs = cc.parallel.replicate(sampler, SEEDS, chains=chains, **settings)
@@ -56,31 +55,28 @@ def jackknifed(found, statistic):
 
 
 def measure():
-    """One row for each arrangement, schedule and averaging."""
+    """One row for each arrangement and schedule."""
     truth = cc.exact.energy_pdf(TARGET, SETTINGS["partition"])
     rows = []
     for schedule, numbers in SCHEDULES.items():
         for name in ARRANGEMENTS:
-            for averaging in (0.0, 0.5):
-                found = thetas(name, numbers, averaging)
-                row = {"schedule": schedule, "chains": name, "averaging": averaging}
-                row["variance"] = jackknifed(found, lambda t: t.var(axis=0, ddof=1).sum())
-                row["squared error"] = jackknifed(
-                    found, lambda t: ((t - truth) ** 2).sum(axis=1).mean()
-                )
-                rows.append(row)
-                print(row, flush=True)
+            found = thetas(name, numbers)
+            row = {"schedule": schedule, "chains": name}
+            row["variance"] = jackknifed(found, lambda t: t.var(axis=0, ddof=1).sum())
+            row["squared error"] = jackknifed(
+                found, lambda t: ((t - truth) ** 2).sum(axis=1).mean()
+            )
+            rows.append(row)
+            print(row, flush=True)
     return rows
 
 
 def conclusion(rows):
-    """The variance of a shared theta in units of the others', for each gain, without averaging."""
+    """The variance of a shared theta in units of the others', for each gain."""
     sentences = []
     for schedule in SCHEDULES:
         one, single, mean, shared = (
-            row["variance"][0]
-            for row in rows
-            if row["schedule"] == schedule and not row["averaging"]
+            row["variance"][0] for row in rows if row["schedule"] == schedule
         )
         sentences.append(
             f"With the gain *{schedule}* the variance of a shared theta is {shared / single:.2f} "
@@ -102,18 +98,17 @@ def report(rows):
         f"Written by `make map`. E2 without noise, {GRADIENTS:,} gradients in all, "
         f"{len(SEEDS)} seeds, the same for every row. Variance of theta over seeds, and mean "
         "squared distance from theta*, both summed over cells, times 100 000; ± is one standard "
-        "error (jackknife). The gain is omega_k; *averaged over* is Polyak averaging. "
+        "error (jackknife). The gain is omega_k. "
         "Variances divide by the number of seeds less one, squared errors by their number.",
         "",
         conclusion(rows),
         "",
         *markdown_table(
-            ["gain", "chains", "averaged over", "variance", "squared error"],
+            ["gain", "chains", "variance", "squared error"],
             [
                 [
                     row["schedule"],
                     row["chains"],
-                    "the last half" if row["averaging"] else "nothing",
                     shown(row["variance"]),
                     shown(row["squared error"]),
                 ]

@@ -29,10 +29,15 @@ SETTINGS = {
 }
 PATIENCE = 300.0  # seconds for a notebook to run
 DRAWN = """
-    const picture = document.querySelector("img.widget-image");
+    const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    const picture = demo.querySelector("img.widget-image");
     const drawn = new Promise(done => {
         new MutationObserver(() => done(true)).observe(picture, {attributeFilter: ["src"]});
-        setTimeout(() => done(false), 5000);
+        let rest = setTimeout(() => done(false), 20000);  // the kernel was not asked
+        kernel.statusChanged.connect((_, status) => {
+            clearTimeout(rest);  // a kernel that rests for a second will draw no more
+            if (status == "idle") rest = setTimeout(() => done(false), 1000);
+        });
     });
 """  # a promise: true once the picture of the demo has changed, false if it does not
 
@@ -113,7 +118,7 @@ def browser():
 
 
 class NotebookPage:
-    """A notebook in JupyterLab, and the demo in it.
+    """A notebook in JupyterLab.
 
     Parameters
     ----------
@@ -160,19 +165,29 @@ class NotebookPage:
             }"""
         )
 
-    # --- the demo ---------------------------------------------------------------------------------
+    def picture(self, n=0):
+        """The pixels (height, width, 3) of a figure, in the order of the page."""
+        return pixels(self.page.locator(".jp-RenderedImage img").nth(n))
 
-    @property
-    def handles(self):
-        """The handles of its sliders."""
-        return self.page.locator(".widget-slider .noUi-handle")
+    def demo(self, n=0):
+        """A live demo, in the order of the page, once it is there."""
+        return Demo(self.page, n)
 
-    def find_demo(self):
-        """Wait for the demo and scroll to it."""
-        picture = self.page.locator("img.widget-image").first
-        picture.wait_for()
-        picture.scroll_into_view_if_needed()
-        self.page.wait_for_timeout(500)
+
+class Demo:
+    """A demo in a page: its sliders, its picture, and the numbers below."""
+
+    def __init__(self, page, n):
+        self.page = page
+        self.box = page.locator(".widget-vbox:has(> img.widget-image)").nth(n)
+        self.handles = self.box.locator(".widget-slider .noUi-handle")
+        self.image = self.box.locator("img.widget-image")
+        self.image.wait_for()
+        self.image.scroll_into_view_if_needed()
+        self._settle()
+
+    def _settle(self):
+        self.page.wait_for_timeout(300)  # the numbers follow the picture
 
     def state(self):
         """What a reader sees.
@@ -185,22 +200,11 @@ class NotebookPage:
         controls : list of str
             What the sliders read.
         """
-        numbers, controls = self.page.evaluate(
-            """() => [".widget-html-content", ".widget-readout"].map(found =>
-                [...document.querySelectorAll(found)].map(element => element.innerText))"""
+        numbers, controls = self.box.evaluate(
+            """demo => [".widget-html-content", ".widget-readout"].map(found =>
+                [...demo.querySelectorAll(found)].map(element => element.innerText))"""
         )
-        return self.pixels("img.widget-image"), numbers, controls
-
-    def pixels(self, selector):
-        """The picture that a CSS selector finds first, an array (height, width, 3)."""
-        content = self.page.evaluate(
-            """async found => {
-                const answer = await fetch(document.querySelector(found).src);
-                return [...new Uint8Array(await answer.arrayBuffer())];
-            }""",
-            selector,
-        )
-        return np.asarray(Image.open(io.BytesIO(bytes(content))).convert("RGB"))
+        return pixels(self.image), numbers, controls
 
     def move(self, handle, key):
         """Press an arrow key on a slider; at the upper end, the other one.
@@ -210,9 +214,10 @@ class NotebookPage:
         float or None
             Milliseconds until the new picture is painted; None if it was not redrawn.
         """
-        return self.handles.nth(handle).evaluate(
-            f"async (handle, key) => {{ {DRAWN}"
+        return self.box.evaluate(
+            f"async (demo, [number, key]) => {{ {DRAWN}"
             """
+                const handle = demo.querySelectorAll(".widget-slider .noUi-handle")[number];
                 const {ariaValueNow: value, ariaValueMax: top} = handle;
                 if (Number(value) >= Number(top)) key = "ArrowLeft";
                 handle.focus();
@@ -223,7 +228,7 @@ class NotebookPage:
                 await new Promise(requestAnimationFrame);
                 return performance.now() - start;
             }""",
-            key,
+            [handle, key],
         )
 
     def moves(self, count):
@@ -241,13 +246,24 @@ class NotebookPage:
         return times
 
     def reset(self):
-        """Press the demo's reset button, and wait until it has redrawn."""
-        self.page.evaluate(
-            f"async () => {{ {DRAWN}"
+        """Press the reset button, and wait until the demo has redrawn."""
+        self.box.evaluate(
+            f"async demo => {{ {DRAWN}"
             """
-                const buttons = [...document.querySelectorAll("button")];
+                const buttons = [...demo.querySelectorAll("button")];
                 buttons.find(button => button.innerText == "reset").click();
                 await drawn;
             }"""
         )
-        self.page.wait_for_timeout(500)  # the numbers follow the picture
+        self._settle()
+
+
+def pixels(image):
+    """The pixels (height, width, 3) of an image in a page."""
+    content = image.evaluate(
+        """async image => {
+            const answer = await fetch(image.src);
+            return [...new Uint8Array(await answer.arrayBuffer())];
+        }"""
+    )
+    return np.asarray(Image.open(io.BytesIO(bytes(content))).convert("RGB"))

@@ -35,8 +35,7 @@ def measure(browser, address, name):
     try:
         if problems := page.run_all():
             raise RuntimeError(f"{name} fails: {problems[0]}")
-        page.find_demo()
-        return page.moves(MOVES)
+        return page.demo().moves(MOVES)
     finally:
         page.close()
 

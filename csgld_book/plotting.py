@@ -10,7 +10,9 @@ import threading
 
 import numpy as np
 from matplotlib import colors, rc_context
+from matplotlib.collections import Collection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from csgld_core import exact, metrics
 
@@ -54,6 +56,7 @@ STYLE = {
     "svg.hashsalt": "csgld_core",  # the same figure is the same file
 }
 
+HEAVY = 1000  # points of an artist that an SVG holds as pixels: as shapes they would take more room
 
 _STYLING = threading.RLock()
 
@@ -85,6 +88,22 @@ def figure(width=8.0, height=3.0, rows=1, columns=1, **kwargs):
         fig = Figure(figsize=(width, height))
         fig.made_by = _name(sys._getframe(1))
         return fig, fig.subplots(rows, columns, **kwargs)
+
+
+def rasterise(fig):
+    """Have whatever has very many points drawn as pixels in vector formats."""
+    for artist in fig.findobj(lambda artist: _points(artist) > HEAVY):
+        artist.set_rasterized(True)
+
+
+def _points(artist):
+    """How many points a line or a collection draws; 0 for all other artists."""
+    if isinstance(artist, Line2D):
+        return len(artist.get_xdata())
+    if isinstance(artist, Collection):
+        corners = sum(len(path.vertices) for path in artist.get_paths())
+        return max(corners, len(artist.get_offsets()))
+    return 0
 
 
 def _name(frame):

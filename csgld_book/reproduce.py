@@ -48,7 +48,7 @@ def _options(arguments):
     parser.add_argument("--seeds", type=int, help=f"how many seeds in notebook {LAST}")
     parser.add_argument("--full", action="store_true", help=f"{FULL} seeds in notebook {LAST}")
     parser.add_argument("--workers", type=int, help="threads, instead of one for each processor")
-    parser.add_argument("--write", action="store_true", help="store the outputs in the notebooks")
+    parser.add_argument("--write", action="store_true", help="store the outputs in notebooks/")
     options = parser.parse_args(arguments)
     if options.write and (options.seed is not None or options.seeds or options.full):
         parser.error("--write stores what the notebooks say: without --seed, --seeds and --full")
@@ -70,15 +70,12 @@ def _run_notebooks(numbers, seeds, write):
     progress = tqdm(chosen, unit="notebook")
     for path in progress:
         progress.set_description(path.stem)
-        solved = notebooks.read(path)
-        student = notebooks.student_version(solved)
+        student = notebooks.student_version(notebooks.read(path))
         if path == found.get(LAST):
             notebooks.set_parameters(student, seeds)
         notebooks.execute(student, folder, path.stem)
         if write:
             notebooks.write(student, folder / path.name)
-            notebooks.execute(notebooks.cleared(solved), folder, path.stem)
-            notebooks.write(solved, path)
 
 
 if __name__ == "__main__":

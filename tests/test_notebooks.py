@@ -1,5 +1,6 @@
 """The form of the notebooks, their two versions, and their exercises."""
 
+import functools
 import itertools
 import json
 import re
@@ -36,7 +37,13 @@ def test_students_version_is_made_from_the_instructors(path):
     assert not any("SOLUTION" in c.source for c in stored.cells)
 
 
-@pytest.mark.parametrize("path", ALL, ids=NAMES)
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_solutions_are_stored_without_outputs(path):
+    for cell in code_cells(notebooks.read(path)):
+        assert (cell.execution_count, cell.outputs) == (None, [])
+
+
+@pytest.mark.parametrize("path", STUDENTS, ids=lambda path: path.stem)
 def test_executed_in_order_without_errors_warnings_or_paths(path):
     notebook = notebooks.read(path)
     cells = code_cells(notebook)
@@ -75,12 +82,24 @@ def test_form(path):
                 assert re.match(r"\*[^*]", below), below[:60]
 
 
-@pytest.mark.parametrize("path", STUDENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", ALL, ids=NAMES)
 def test_links_lead_somewhere(path):
+    links = []
     for cell in notebooks.read(path).cells:
-        if cell.cell_type == "markdown":
-            for link in re.findall(r"\]\(([^)#]+)", cell.source):
-                assert link.startswith("https://") or (path.parent / link).exists(), link
+        shown = [cell.source] if cell.cell_type == "markdown" else []
+        shown += [data for output in cell.get("outputs", ()) for data in marked_up(output)]
+        for text in shown:
+            links += re.findall(r"\]\(([^)#]+)", text)
+            links += re.findall(r"""\b(?:href|src)=["']([^"'#]+)""", text)
+    assert links
+    for link in links:
+        assert link.startswith("https://") or (path.parent / link).exists(), link
+
+
+def marked_up(output):
+    """What an output shows as Markdown or HTML."""
+    data = output.get("data", {})
+    return ["".join(data[kind]) for kind in ("text/markdown", "text/html") if kind in data]
 
 
 def test_every_notebook_is_listed_and_leads_to_the_next():
@@ -177,12 +196,19 @@ def _catalogue():
     sources.CLAIMS.update(kept)
 
 
-def attempt(name, number, answer):
-    """Run what exercise `number` of a notebook needs, an answer or the empty one, and its check."""
-    notebook = notebooks.read(ROOT / "notebooks" / f"{name}.ipynb")
-    scope = {}
+@functools.cache
+def needed(name):
+    """The student's notebook, and what is there after the cells that its exercises need."""
+    notebook, scope = notebooks.read(ROOT / "notebooks" / f"{name}.ipynb"), {}
     for text in answers(name)["NEEDED"]:
         exec(cell_with(notebook, text), scope)
+    return notebook, scope
+
+
+def attempt(name, number, answer):
+    """Run what exercise `number` of a notebook needs, an answer or the empty one, and its check."""
+    notebook, scope = needed(name)
+    scope = dict(scope)  # what one attempt defines, the next does not see
     empty, check = exercises(notebook)[number - 1]
     exec(empty if answer is None else answer, scope)
     exec(check, scope)
