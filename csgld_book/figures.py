@@ -57,11 +57,6 @@ def plain(value):
     return value
 
 
-def versions():
-    """Versions of what a figure depends on."""
-    return files.versions(matplotlib)
-
-
 def notebook():
     """Name of the notebook that runs, without ending; None outside of one."""
     given = os.environ.get("CSGLD_NOTEBOOK")  # set by notebooks.execute
