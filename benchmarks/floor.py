@@ -49,7 +49,7 @@ def compile_floor(operations):
     """A compiled loop (generator, path) -> sum, one turn for each row of a `path`."""
     normals, angles, exps, logs, block_logs = operations
 
-    # The samplers' options (csgld_core.compiled.LOOP), but nothing is cached.
+    # The samplers' options (csgld_core.kernels.LOOP), but nothing is cached.
     @njit(nogil=True, error_model="numpy", _nrt=False)
     def run(generator, path):
         total = 0.0

@@ -2,16 +2,14 @@
 
 import json
 import os
-import platform
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from tqdm import tqdm
 
-import csgld_core
+from csgld_core import files
 
 HERE = Path(__file__).parent
 SEED = 1
@@ -88,10 +86,7 @@ def ratios(over, under):
 def machine():
     """Versions, processors, and how busy they are."""
     return {
-        "csgld_core": csgld_core.__version__,
-        "numpy": np.__version__,
-        "numba": numba.__version__,
-        "python": platform.python_version(),
+        **files.versions(),
         "processors": os.cpu_count(),
         "load average": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown",
     }
