@@ -396,10 +396,10 @@ def without_arviz(monkeypatch):
 
 def test_arviz_is_optional(four_chains, monkeypatch):
     without_arviz(monkeypatch)
-    with pytest.raises(ImportError, match=re.escape('pip install -e ".[diagnostics]"')):
+    with pytest.raises(ImportError, match=re.escape('pip install "csgld_core[diagnostics]"')):
         four_chains.to_arviz()
     found = four_chains.summary()
-    assert 'pip install -e ".[diagnostics]"' in str(found)
+    assert 'pip install "csgld_core[diagnostics]"' in str(found)
     assert "r_hat" not in found.values
     assert found.verdicts == []
 
