@@ -78,9 +78,10 @@ STEPS = 100_000
 SCRIPT = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[1])
-from test_checkpoint import CALLS, STEPS, chain_module, run
+from csgld_core.samplers import chain
+from test_checkpoint import CALLS, STEPS, run
 
-chain_module.CHUNK_SECONDS = 0.003  # so that each run writes often enough
+chain.CHUNK_SECONDS = 0.003  # so that each run writes often enough
 calls, fsync = [], os.fsync
 
 def dying(number):
