@@ -25,6 +25,7 @@ from csgld_core import (
 from csgld_core.experiments import E1_CONTOUR, E1_PUBLISHED, E1_SGLD
 from csgld_core.results.weights import total_variation
 from csgld_core.targets import two_modes
+from csgld_core.truth.quadrature import DEPTH
 
 from .. import plotting
 from ..claims import mean_and_error
@@ -59,7 +60,7 @@ def knowing(scheme):
     return replace(scheme, start=tuple(theta_star()), gain_schedule=(0.05, 0.0, 1.0, 0.0))
 
 
-def line(depth=exact.DEPTH):
+def line(depth=DEPTH):
     """Positions (n,) on a fine grid, as far as the density is within exp(-depth) of its highest."""
     return np.linspace(*exact.domain(TARGET, 1.0, depth).ravel(), 20_001)
 
