@@ -26,6 +26,7 @@ INTEGRATORS = {
     "baoab": BAOAB,
     "mala": MALA,
 }
+UNDERDAMPED = ("baoab",)  # with a velocity; their step size is h
 
 NO_WALLS, REFLECT, REJECT = 0, 1, 2
 WALLS = {"reflect": REFLECT, "reject": REJECT}

@@ -32,6 +32,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from .. import checks
+from ..kernels.integrators import UNDERDAMPED
 from ..partition import EnergyPartition
 from .chain import DivergenceError
 from .wells import (
@@ -85,7 +86,7 @@ class StepRule:
         """The rule at the top of this file; `noise` is the variance of a gradient's component."""
         h = STEP[self.smooth] / math.sqrt(curvature)
         most = 2.0 * HEAT * temperature / noise if noise > 0 else math.inf  # of eps
-        if self.integrator == "baoab":
+        if self.integrator in UNDERDAMPED:
             free = self.friction is None
             return min(h, math.sqrt(DAMPING * most) if free else most * self.friction)
         if self.integrator == "mala":
@@ -162,7 +163,7 @@ def _automatic(request):
     """The names of what the pilot has to choose."""
     names = [name for name in ("step_size", "partition") if request.own[name] == "auto"]
     common = request.common
-    if "step_size" in names and common.integrator == "baoab" and common.friction == "auto":
+    if "step_size" in names and common.integrator in UNDERDAMPED and common.friction == "auto":
         names.append("friction")
     return names
 
