@@ -10,7 +10,9 @@ try:
     import jax.numpy as jnp
     from blackjax.sgmcmc.csgld import ContourSGLDState
 except ImportError as error:
-    raise ImportError('this benchmark needs JAX and BlackJAX: pip install "csgld_core[peers]"') from error
+    raise ImportError(
+        'this benchmark needs JAX and BlackJAX: pip install "csgld_core[peers]"'
+    ) from error
 
 from .problems import SEPARATION
 from .timing import SEED
