@@ -20,6 +20,8 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 SETTINGS = ("ONLY", "SEEDS", "SEED", "FULL", "WORKERS", "UPGRADE")
+# Unit tests that start other processes, kill them, or search for long: `check` leaves them out.
+SLOW = ("cache", "checkpoint", "cluster", "faults", "fuzz")
 TASKS = {}
 
 
@@ -156,10 +158,10 @@ def test():
 
 @task
 def check():
-    """the quick part of it: lint and unit tests, a minute and a half"""
+    """the quick part of it: lint and all but the slow unit tests, a minute and a half"""
     lint()
     compile_loops()
-    run_tests("tests/unit")
+    run_tests("tests/unit", *(f"--ignore=tests/unit/test_{name}.py" for name in SLOW))
 
 
 def compare_notebooks():
@@ -167,9 +169,9 @@ def compare_notebooks():
     python("-m", "csgld_book.verify")
 
 
-def run_tests(folder):
+def run_tests(*arguments):
     # Two workers are enough threads: those of linear algebra would only wait for each other.
-    python("-m", "pytest", "-n", "2", "--dist", "loadfile", folder, OPENBLAS_NUM_THREADS="1")
+    python("-m", "pytest", "-n", "2", "--dist", "loadfile", *arguments, OPENBLAS_NUM_THREADS="1")
 
 
 def check_imports():
