@@ -96,6 +96,7 @@ def execute(notebook, folder, name=""):
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
         store_widget_state=False,
+        coalesce_streams=True,  # how they arrive is chance
         extra_arguments=["--log-level=ERROR"],
     )
     client.execute(env={**os.environ, "CSGLD_NOTEBOOK": name})
