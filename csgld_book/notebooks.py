@@ -91,7 +91,7 @@ def execute(notebook, folder, name=""):
 
     client = NotebookClient(
         notebook,
-        timeout=600,
+        timeout=1800,  # seconds for a cell: twenty times the longest on two free cores
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
