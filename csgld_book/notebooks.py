@@ -91,11 +91,12 @@ def execute(notebook, folder, name=""):
 
     client = NotebookClient(
         notebook,
-        timeout=600,
+        timeout=1800,  # seconds for a cell: twenty times the longest on two free cores
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
         store_widget_state=False,
+        coalesce_streams=True,  # how they arrive is chance
         extra_arguments=["--log-level=ERROR"],
     )
     client.execute(env={**os.environ, "CSGLD_NOTEBOOK": name})
