@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from csgld_core import cyclical_sgld, exact, experiments, metrics, replica_exchange_sgld
-from csgld_core.kernels.loop import SWAPS
-from csgld_core.samplers.common import Job, check_common, run_job, strategy_of
+from csgld_core.kernels.loop import SWAPS, Strategy
+from csgld_core.samplers.common import Job, check_common, run_job
 from csgld_core.targets import nine_modes
 
 from .. import controls, plotting
@@ -30,7 +30,7 @@ def _two_replicas(target, step_size, heat, swap_rate, variance, seed):
         steps=steps,
         common=common,
         own={},
-        strategy=strategy_of(SWAPS, target, swap_rate=swap_rate, swap_variance=variance),
+        strategy=Strategy(SWAPS, target.noise, swap_rate=swap_rate, swap_variance=variance),
         step_sizes=[step_size, step_size],
         temperatures=[1.0, heat],
         shared=True,

@@ -6,9 +6,11 @@ With J the cell of the energy U(x) after a move, and gain g (Deng, Lin & Liang 2
 
 `theta = mass / total` makes this O(1) whatever the number of cells: only mass[J] and total grow.
 
-log Psi is log theta, interpolated linearly between *nodes*. The slope names only say where in its
-cell a node sits: backward at the right edge, centred in the middle, forward at the left edge;
-"smooth" joins the centred nodes by a quadratic B-spline, which is C1. The gradient multiplier is
+log Psi is log theta, interpolated linearly between *nodes*. A node is a cell, or several narrow
+cells together: the count of a single narrow cell is noise, not slope. The slope names only say
+where in its cell a node sits: backward at the right edge, centred in the middle, forward at the
+left edge; "smooth" joins the centred nodes by a quadratic B-spline, which is C1. The gradient
+multiplier is
 
     1 + zeta * tau * d log Psi / du.
 
@@ -69,7 +71,7 @@ class EnergyPdf(NamedTuple):
 
     mass: np.ndarray  # (bins,)
     node_mass: np.ndarray  # (nodes,) mass summed over the cells of a node
-    total: np.ndarray  # (2,) its value, and what rounding has added too much (Kahan's sum)
+    total: np.ndarray  # (2,) its value, and the rounding error so far (Kahan's sum)
     log_psi: np.ndarray  # (nodes,)
 
 

@@ -37,15 +37,15 @@ class Walkers(NamedTuple):
 
     position: np.ndarray  # (w, dim)
     velocity: np.ndarray  # (w, dim), for BAOAB
-    noise: np.ndarray  # (w, dim), the normals that Leimkuhler-Matthews uses once more
+    noise: np.ndarray  # (w, dim), of the last step, which Leimkuhler-Matthews uses once more
     gradient: np.ndarray  # (w, dim), the estimate that the sampler uses
     energy: np.ndarray  # (w,), the estimate that the sampler uses
     exact_energy: np.ndarray  # (w,), without the target's noise
     multiplier: np.ndarray  # (w,), of the gradient: F = multiplier * gradient
     step_size: np.ndarray  # (w,), the peak if cyclical
     temperature: np.ndarray  # (w,)
-    ceiling: np.ndarray  # (w,) energies up to here are no sign of a runaway
-    lowest_energy: np.ndarray  # (w,) the lowest that a walker with contours has met
+    ceiling: np.ndarray  # (w,) with contours: a climb up to here is no sign of a runaway
+    lowest_energy: np.ndarray  # (w,) with contours: the lowest that the walker has met
     lowest_position: np.ndarray  # (w, dim) where it met it
 
 
@@ -127,7 +127,7 @@ def log_proposal_ratio(walkers, w, step_size, origin):
 
 @njit(**LOOP)
 def settle(walkers, w, dynamics, former_temperature, generator):
-    """Adapt what walker w carries after it came from a walker at another temperature.
+    """After a swap: adapt what walker w carries, which came from another temperature.
 
     Momenta scale with the square root of the temperature. The normal xi of Leimkuhler-Matthews is
     drawn anew from its distribution at this x: x - sqrt(tau eps / 2) xi is independent of xi, hence
@@ -145,7 +145,7 @@ def settle(walkers, w, dynamics, former_temperature, generator):
 
 @njit(**LOOP)
 def turn(walkers, w, i):
-    """Mirror what walker w carries along coordinate i, the normal that comes twice included."""
+    """Mirror what walker w carries along coordinate i, the noise used once more included."""
     walkers.velocity[w, i] = -walkers.velocity[w, i]
     walkers.noise[w, i] = -walkers.noise[w, i]
 

@@ -1,4 +1,4 @@
-"""The one loop of all samplers: an integrator x a strategy.
+"""The one loop of all Langevin samplers: an integrator and a strategy.
 
 Strategies: plain, cyclical step size, swaps between two temperatures, contour multiplier. One
 walker moves; a cold and a hot one in replica exchange; several that share theta in interacting
@@ -14,8 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import from_dtype, int64, njit
 
-from . import CALLBACK, CUBE, GENERATOR, LOOP, MATRIX, NUMBERS, kernel
-from . import tuple_type as type_of
+from . import CALLBACK, CUBE, GENERATOR, LOOP, MATRIX, NUMBERS, kernel, tuple_type
 from .energy_pdf import Contour, EnergyPdf, log_psi_at, log_weight_at, multiplier_at, update
 from .integrators import (
     MALA,
@@ -33,8 +32,8 @@ from .integrators import (
 
 PLAIN, CYCLICAL, SWAPS, CONTOUR = 0, 1, 2, 3
 
-# One move may not climb further above energies met before, the start's included, than this many
-# widths of the whole energy partition.
+# A chain ran away if one move climbs further than RUNAWAY * (high - low), of the partition, above
+# the energy before it and above the `ceiling`.
 RUNAWAY = 10.0
 
 
@@ -43,11 +42,11 @@ class Strategy(NamedTuple):
 
     kind: int
     noise: float  # standard deviation on the energy and on each gradient component
-    cycle: int  # steps of a cycle
-    sampling_from: int  # step of a cycle from which draws are kept
-    swap_rate: float
-    swap_variance: float
-    capped_swaps: bool  # min(1, S) rather than the published S
+    cycle: int = 1  # steps of a cycle
+    sampling_from: int = 0  # step of a cycle from which draws are kept
+    swap_rate: float = 0.0
+    swap_variance: float = 0.0  # of one energy estimate
+    capped_swaps: bool = True  # min(1, S) rather than the published S
 
 
 class Plan(NamedTuple):
@@ -59,7 +58,7 @@ class Plan(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """Where the loop writes the first k walkers, every `thin` steps."""
+    """Where the loop writes the k walkers whose draws are kept, every `thin` steps."""
 
     thin: int
     steps: np.ndarray  # (n,) number of steps done at the draw
@@ -80,19 +79,19 @@ class Scratch(NamedTuple):
     gradient: np.ndarray  # (dim,)
 
 
-# What a chain counts. `step` is -1 before the first force.
+# What a chain counts, by name.
 COUNTERS = np.dtype(
     [
         (name, np.int64)
         for name in (
-            "step",
-            "next_draw",
-            "drawn",
-            "next_build",
-            "snapshots",
-            "clamped",
-            "rejected",
-            "swapped",
+            "step",  # steps done; -1 before the first force
+            "next_draw",  # number of steps after which the next draw is written
+            "drawn",  # draws written
+            "next_build",  # number of steps after which a clipped Psi is built anew
+            "snapshots",  # of theta, written
+            "clamped",  # moves to energies outside the partition
+            "rejected",  # moves taken back
+            "swapped",  # swaps accepted
         )
     ]
 )
@@ -137,11 +136,11 @@ def go_back(walkers, w, origin):
 
 @njit(**LOOP)
 def move(source, state, plan, w, step_size):
-    """Move walker w under its present force, inside its walls; False if it overshot the box."""
+    """Move walker w under its present force, inside its walls; False if it diverged."""
     walkers, dynamics = state.walkers, plan.dynamics
     metropolis = dynamics.integrator == MALA
     if metropolis and plan.strategy.kind == CONTOUR:
-        # Psi may have moved since the walker came here.
+        # Theta was learned since the walker came here, so Psi is read again.
         log_psi, slope = log_psi_at(state.pdf, plan.contour, walkers.energy[w])
         walkers.multiplier[w] = 1.0 + plan.contour.tilt * slope
         state.origin.log_psi[0] = log_psi
@@ -159,7 +158,7 @@ def move(source, state, plan, w, step_size):
 
 @njit(**LOOP)
 def estimate(source, state, plan, w):
-    """Energy and gradient, exact and estimated, at walker w; the sum of all, finite if they are."""
+    """Energy and gradient, exact and estimated, at walker w; whether all are finite."""
     walkers, generator, noise = state.walkers, source.generator, plan.strategy.noise
     position, gradient = state.scratch
     for i in range(position.size):
@@ -171,11 +170,11 @@ def estimate(source, state, plan, w):
         for i in range(gradient.size):
             gradient[i] += noise * generator.standard_normal()
     walkers.energy[w] = energy
-    everything = energy
+    total = energy
     for i in range(gradient.size):
         walkers.gradient[w, i] = gradient[i]
-        everything += gradient[i]
-    return everything
+        total += gradient[i]
+    return math.isfinite(total)
 
 
 @njit(**LOOP)
@@ -189,15 +188,13 @@ def evaluate(source, state, plan, w):
     if metropolis and dynamics.walls == REJECT and outside(walkers, w, dynamics.box):
         walkers.energy[w] = math.inf
         return True
-    energy = walkers.exact_energy[w]
-    everything = estimate(source, state, plan, w)
+    before = walkers.exact_energy[w]
+    finite = estimate(source, state, plan, w)
     if metropolis:
-        return math.isfinite(everything) or walkers.energy[w] == math.inf
-    if not math.isfinite(everything):
-        return False
-    if plan.strategy.kind != CONTOUR:
-        return True
-    climb = walkers.exact_energy[w] - max(energy, walkers.ceiling[w])
+        return finite or walkers.energy[w] == math.inf
+    if not finite or plan.strategy.kind != CONTOUR:
+        return finite
+    climb = walkers.exact_energy[w] - max(before, walkers.ceiling[w])
     return climb <= RUNAWAY * (contour.high - contour.low)
 
 
@@ -223,7 +220,10 @@ def accept_or_go_back(source, state, plan, w, step_size):
 
 @njit(**LOOP)
 def learn(state, plan, w, step):
-    """Learn theta from where walker w is; this gives the multiplier of its next move."""
+    """Learn theta from where walker w is; this gives the multiplier of its next move.
+
+    The lowest place is kept too: the pilot looks back at it, for wells that it did not meet.
+    """
     walkers, contour, counters = state.walkers, plan.contour, state.counters[0]
     energy = walkers.energy[w]
     if energy < walkers.lowest_energy[w]:
@@ -311,7 +311,7 @@ def begin(source, state, plan):
     """The first force, before any move; 0, or 1 + the number of a walker where it is not finite."""
     walkers, contour = state.walkers, plan.contour
     for w in range(walkers.energy.size):
-        if not math.isfinite(estimate(source, state, plan, w)):
+        if not estimate(source, state, plan, w):
             return 1 + w
         if plan.strategy.kind == CONTOUR:
             walkers.multiplier[w] = multiplier_at(state.pdf, contour, walkers.energy[w])
@@ -321,20 +321,20 @@ def begin(source, state, plan):
 
 
 DRAWN = ("energies", "exact_energies", "multipliers", "log_weights")
-PLAN_TYPE = type_of(
+PLAN_TYPE = tuple_type(
     Plan,
-    dynamics=type_of(Dynamics, box=MATRIX),
-    strategy=type_of(Strategy),
-    contour=type_of(Contour),
+    dynamics=tuple_type(Dynamics, box=MATRIX),
+    strategy=tuple_type(Strategy),
+    contour=tuple_type(Contour),
 )
-STATE_TYPE = type_of(
+STATE_TYPE = tuple_type(
     State,
-    walkers=type_of(
+    walkers=tuple_type(
         Walkers,
         **dict.fromkeys(("position", "velocity", "noise", "gradient", "lowest_position"), MATRIX),
     ),
-    pdf=type_of(EnergyPdf),
-    draws=type_of(
+    pdf=tuple_type(EnergyPdf),
+    draws=tuple_type(
         Draws,
         positions=CUBE,
         snapshots=MATRIX,
@@ -342,8 +342,8 @@ STATE_TYPE = type_of(
         **dict.fromkeys(DRAWN, MATRIX),
     ),
     counters=from_dtype(COUNTERS)[::1],
-    scratch=type_of(Scratch),
-    origin=type_of(Origin),
+    scratch=tuple_type(Scratch),
+    origin=tuple_type(Origin),
 )
 
 
@@ -365,7 +365,7 @@ def advance(callback, data, generator, state, plan, stop):
         if strategy.kind == CYCLICAL:
             place = step % strategy.cycle
             decay = 0.5 * (math.cos(math.pi * place / strategy.cycle) + 1.0)
-        # The first walker by itself: the compiler then knows its place in memory.
+        # The first walker by itself: with a constant index the compiler makes faster code.
         if not take_step(source, state, plan, 0, step, decay * walkers.step_size[0]):
             return 1
         for w in range(1, walkers.energy.size):

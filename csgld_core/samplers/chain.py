@@ -126,7 +126,7 @@ class Chain:
         array, n = getattr(self.draws, name), self.count("drawn")
         return array[:n] if name == "steps" else array[:, :n]
 
-    def snapshot(self):
+    def saved_state(self):
         """All that changes while the chain advances, as named arrays for a checkpoint."""
         return {
             **fields_of("walkers", self.walkers),
@@ -139,7 +139,7 @@ class Chain:
         }
 
     def restore(self, saved):
-        """Go back to a `snapshot`."""
+        """Go back to a `saved_state`."""
         restore_fields("walkers", self.walkers, saved)
         restore_fields("pdf", self.state.pdf, saved)
         self._restore_counters(saved)

@@ -73,7 +73,7 @@ class Checkpoint:
             with self.blamed():
                 for chain, state in zip(chains, self.states, strict=True):
                     chain.restore(state)
-        self.arguments, self.states = arguments, [chain.snapshot() for chain in chains]
+        self.arguments, self.states = arguments, [chain.saved_state() for chain in chains]
         self.interval, self.begun = interval, True
         self.write()
 
@@ -81,7 +81,7 @@ class Checkpoint:
         """Take the state of chain number n if the file is nearly due, and write the file if due."""
         if not last and time.monotonic() < self.due - LEAD:
             return
-        self.states[n] = chain.snapshot()
+        self.states[n] = chain.saved_state()
         with self.lock:
             if time.monotonic() >= self.due:
                 self.try_to_write()

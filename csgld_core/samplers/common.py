@@ -232,18 +232,6 @@ class Job:
         return settings
 
 
-def strategy_of(kind, target, **extra):
-    """A Strategy, with neutral values for what other kinds use."""
-    neutral = {
-        "cycle": 1,
-        "sampling_from": 0,
-        "swap_rate": 0.0,
-        "swap_variance": 0.0,
-        "capped_swaps": True,
-    }
-    return Strategy(kind=kind, noise=target.noise, **{**neutral, **extra})
-
-
 def run_job(job):
     """Run the chains and gather their draws in a Run."""
     chains = _prepare(job)

@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from .. import checks
-from ..kernels.loop import CONTOUR
+from ..kernels.loop import CONTOUR, Strategy
 from ..partition import EnergyPartition
 from ..results.diagnostics import BELOW_WARNING, CLAMPED_WARNING
 from ..scheme import ContourScheme, contour_of, log_psi, starting_theta
 from ..targets import Target
-from .common import Common, Job, check_common, run_job, sampler, strategy_of
+from .common import Common, Job, check_common, run_job, sampler
 from .pilot import run_with_pilot
 
 
@@ -170,7 +170,7 @@ def _run(request):
         steps=request.steps,
         common=common,
         own={**own, "partition": asdict(partition), "scheme": asdict(scheme)},
-        strategy=strategy_of(CONTOUR, request.target),
+        strategy=Strategy(CONTOUR, request.target.noise),
         step_sizes=[own["step_size"]] * walkers,
         temperatures=[common.temperature] * walkers,
         contour=contour_of(partition, scheme, own["zeta"], common.temperature, walkers=walkers),

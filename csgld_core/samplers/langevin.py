@@ -4,8 +4,8 @@ Each validates its arguments and names a strategy for the one loop in `kernels/l
 """
 
 from .. import checks
-from ..kernels.loop import CYCLICAL, PLAIN, SWAPS
-from .common import Job, check_common, run_job, sampler, strategy_of
+from ..kernels.loop import CYCLICAL, PLAIN, SWAPS, Strategy
+from .common import Job, check_common, run_job, sampler
 
 
 @sampler
@@ -42,7 +42,7 @@ def sgld(target, steps, *, step_size, **common):
         steps=steps,
         common=common,
         own={"step_size": step_size},
-        strategy=strategy_of(PLAIN, target),
+        strategy=Strategy(PLAIN, target.noise),
         step_sizes=[step_size],
         temperatures=[common.temperature],
     )
@@ -104,7 +104,7 @@ def cyclical_sgld(target, steps, *, peak_step_size, cycles=20, sampling_fraction
         steps=steps,
         common=common,
         own=own,
-        strategy=strategy_of(CYCLICAL, target, cycle=cycle, sampling_from=sampling_from),
+        strategy=Strategy(CYCLICAL, target.noise, cycle=cycle, sampling_from=sampling_from),
         step_sizes=[own["peak_step_size"]],
         temperatures=[common.temperature],
     )
@@ -182,9 +182,9 @@ def replica_exchange_sgld(
         else checks.number("high_step_size", high_step_size, above=0.0),
         "swap_rule": checks.choice("swap_rule", swap_rule, ("metropolis", "published")),
     }
-    strategy = strategy_of(
+    strategy = Strategy(
         SWAPS,
-        target,
+        target.noise,
         swap_rate=own["swap_rate"],
         swap_variance=own["energy_variance"],
         capped_swaps=swap_rule == "metropolis",
